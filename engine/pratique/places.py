@@ -1,0 +1,40 @@
+"""Where Pratique keeps things on this machine: state, settings, sessions.
+
+Root's state is the machine's (`/var/lib/pratique`, `/etc/pratique`); a person's is their own, by the XDG directories.
+`PRATIQUE_STATE` and `PRATIQUE_CONFIG` move either, for tests and for machines laid out differently.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+
+def state() -> Path:
+    """Decisions, history, sessions. Made on first use, for its owner only (0700)."""
+    given = os.environ.get("PRATIQUE_STATE")
+    if given:
+        place = Path(given)
+    elif os.geteuid() == 0:
+        place = Path("/var/lib/pratique")
+    else:
+        place = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "pratique"
+    place.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return place
+
+
+def config() -> Path:
+    """The admin's (or person's) own policies and role file. May not exist."""
+    given = os.environ.get("PRATIQUE_CONFIG")
+    if given:
+        return Path(given)
+    if os.geteuid() == 0:
+        return Path("/etc/pratique")
+    return Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "pratique"
+
+
+def sessions() -> Path:
+    """One directory a session while it runs, and what is kept of it afterwards."""
+    place = state() / "sessions"
+    place.mkdir(mode=0o700, exist_ok=True)
+    return place
