@@ -16,7 +16,7 @@ class Struct(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False):
     """An immutable record that msgspec can write as JSON."""
 
 
-class Tagged(msgspec.Struct, frozen=True, kw_only=True, tag_field="is", tag=str.lower):
+class Tagged(msgspec.Struct, frozen=True, tag_field="is", tag=str.lower):
     """One case of a union; the tag in JSON is the class name in lower case."""
 
 
@@ -43,29 +43,29 @@ class Regex(msgspec.Struct, frozen=True):
     flags: str = ""
 
 
-class And(Tagged):
+class And(Tagged, frozen=True):
     terms: tuple[Condition, ...]
 
 
-class Or(Tagged):
+class Or(Tagged, frozen=True):
     terms: tuple[Condition, ...]
 
 
-class Not(Tagged):
+class Not(Tagged, frozen=True):
     term: Condition
 
 
-class Always(Tagged):
+class Always(Tagged, frozen=True):
     """No `where`: every event of the kind."""
 
 
-class Flag(Tagged):
+class Flag(Tagged, frozen=True):
     """A flag field by itself: true when the event carries it as true."""
 
     field: str
 
 
-class Equals(Tagged):
+class Equals(Tagged, frozen=True):
     """`field = value`; keys and Windows paths compare without regard to case (`fold`)."""
 
     field: str
@@ -73,7 +73,7 @@ class Equals(Tagged):
     fold: bool = False
 
 
-class Order(Tagged):
+class Order(Tagged, frozen=True):
     """`field < value` and its kin, for numbers, sizes and durations."""
 
     field: str
@@ -81,7 +81,7 @@ class Order(Tagged):
     value: float
 
 
-class OneOf(Tagged):
+class OneOf(Tagged, frozen=True):
     """`field in [...]` for texts and numbers."""
 
     field: str
@@ -89,7 +89,7 @@ class OneOf(Tagged):
     fold: bool = False
 
 
-class Globs(Tagged):
+class Globs(Tagged, frozen=True):
     """`path in [...]` or `path matches "..."`: any of these globs. `~` is still unexpanded."""
 
     field: str
@@ -97,14 +97,14 @@ class Globs(Tagged):
     fold: bool = False
 
 
-class Matches(Tagged):
+class Matches(Tagged, frozen=True):
     """`field matches re"..."`: found anywhere in the text."""
 
     field: str
     regexes: tuple[Regex, ...]
 
 
-class Contains(Tagged):
+class Contains(Tagged, frozen=True):
     """`field contains|begins with|ends with "text"`."""
 
     field: str
@@ -113,14 +113,14 @@ class Contains(Tagged):
     fold: bool = False
 
 
-class Within(Tagged):
+class Within(Tagged, frozen=True):
     """`address in "10.0.0.0/8"`: an address within any of these networks."""
 
     field: str
     networks: tuple[str, ...]
 
 
-class SameAs(Tagged):
+class SameAs(Tagged, frozen=True):
     """`field = other-field` of the same event."""
 
     field: str
@@ -144,20 +144,20 @@ REMEDIES: Final[tuple[str, ...]] = (
 LEAVES_OUT: Final[frozenset[str]] = frozenset({"revert", "deny", "emulate", "untick", "disable"})
 
 
-class Step(Struct):
+class Step(Struct, frozen=True, kw_only=True):
     """Event kinds and what must hold: one step of a trigger."""
 
     kinds: tuple[str, ...]
     where: Condition = Always()
 
 
-class Single(Tagged):
+class Single(Tagged, frozen=True):
     """`on KIND where ...`"""
 
     step: Step
 
 
-class Count(Tagged):
+class Count(Tagged, frozen=True):
     """`on N or more KIND ... by GROUP within T`; `within` in seconds, None: the whole session."""
 
     at_least: int
@@ -166,7 +166,7 @@ class Count(Tagged):
     within: float | None = None
 
 
-class Sequence(Tagged):
+class Sequence(Tagged, frozen=True):
     """`on sequence by GROUP within T { ... }`: steps in order, earliest matches first, starting anew after a hit."""
 
     steps: tuple[Step, ...]
@@ -177,7 +177,7 @@ class Sequence(Tagged):
 Trigger: TypeAlias = Single | Count | Sequence
 
 
-class Example(Struct):
+class Example(Struct, frozen=True, kw_only=True):
     """`match` / `no match`: events an action must find, or must not."""
 
     events: tuple[ExampleEvent, ...]
@@ -185,12 +185,12 @@ class Example(Struct):
     where: Location = NOWHERE
 
 
-class ExampleEvent(Struct):
+class ExampleEvent(Struct, frozen=True, kw_only=True):
     kind: str
     fields: dict[str, str | float | bool]
 
 
-class Action(Struct):
+class Action(Struct, frozen=True, kw_only=True):
     """One undesirable action. `disclosed_weight` None: being told changes nothing."""
 
     name: str
@@ -212,7 +212,7 @@ class Action(Struct):
 Control: TypeAlias = Literal["checkbox", "radio", "list-item", "tree-item", "button", "text"]
 
 
-class ByControl(Tagged):
+class ByControl(Tagged, frozen=True):
     """`by checkbox, radio labelled re"..." left ticked`"""
 
     controls: tuple[Control, ...]
@@ -220,14 +220,14 @@ class ByControl(Tagged):
     state: Literal["ticked", "left ticked", "shown", "pressed"]
 
 
-class ByPrompt(Tagged):
+class ByPrompt(Tagged, frozen=True):
     """`by prompt asking re"..." answered yes`"""
 
     asking: tuple[Regex, ...]
     answered: Literal["yes", "no", "anything"]
 
 
-class Disclosure(Struct):
+class Disclosure(Struct, frozen=True, kw_only=True):
     """The person was told about `covers` when any of `by` held."""
 
     name: str
@@ -236,7 +236,7 @@ class Disclosure(Struct):
     where: Location = NOWHERE
 
 
-class Untick(Struct):
+class Untick(Struct, frozen=True, kw_only=True):
     """Elements to untick, prompts to decline, buttons to press; `never` always wins."""
 
     controls: tuple[UntickControl, ...] = ()
@@ -245,12 +245,12 @@ class Untick(Struct):
     never: tuple[Regex, ...] = ()
 
 
-class UntickControl(Struct):
+class UntickControl(Struct, frozen=True, kw_only=True):
     controls: tuple[Control, ...]
     labelled: tuple[Regex, ...]
 
 
-class UntickPress(Struct):
+class UntickPress(Struct, frozen=True, kw_only=True):
     buttons: tuple[str, ...]
     windows: tuple[Regex, ...]
 
@@ -260,7 +260,7 @@ class UntickPress(Struct):
 Network: TypeAlias = Literal["none", "observed", "host"]
 
 
-class NetworkRule(Struct):
+class NetworkRule(Struct, frozen=True, kw_only=True):
     """`network MODE [to HOSTS] [for SUBJECT KINDS]`; no `only_for`: for all."""
 
     mode: Network
@@ -268,7 +268,7 @@ class NetworkRule(Struct):
     only_for: tuple[str, ...] = ()
 
 
-class SessionPlan(Struct):
+class SessionPlan(Struct, frozen=True, kw_only=True):
     """All that the policy asks of a session, decided before it starts: nothing calls back while a program runs."""
 
     network: tuple[NetworkRule, ...] = (NetworkRule(mode="none"),)
@@ -292,13 +292,13 @@ class SessionPlan(Struct):
 # -- trust, reputation, signatures ------------------------------------------------------------------------------------
 
 
-class TrustedSigner(Struct):
+class TrustedSigner(Struct, frozen=True, kw_only=True):
     name: str
     key: str  # path of a public keyring, as written
     where: Location = NOWHERE
 
 
-class HashList(Struct):
+class HashList(Struct, frozen=True, kw_only=True):
     """`allow|block sha256 from FILE` or `allow|block sha256 "..."`."""
 
     verdict: Literal["allow", "block"]
@@ -307,7 +307,7 @@ class HashList(Struct):
     where: Location = NOWHERE
 
 
-class SourceRule(Struct):
+class SourceRule(Struct, frozen=True, kw_only=True):
     """`allow|block source matching re"..."`: by where the file was downloaded from."""
 
     verdict: Literal["allow", "block"]
@@ -315,13 +315,13 @@ class SourceRule(Struct):
     where: Location = NOWHERE
 
 
-class Trust(Struct):
+class Trust(Struct, frozen=True, kw_only=True):
     signers: tuple[TrustedSigner, ...] = ()
     hashes: tuple[HashList, ...] = ()
     sources: tuple[SourceRule, ...] = ()
 
 
-class ReputationRule(Struct):
+class ReputationRule(Struct, frozen=True, kw_only=True):
     """One line of `reputation`: `what` holds, then `weight` is added.
 
     `what` is unsigned, vendor, signer, seen or refused; `name` is for a vendor or signer; `bound` is endpoints for seen
@@ -335,12 +335,12 @@ class ReputationRule(Struct):
     where: Location = NOWHERE
 
 
-class Reputation(Struct):
+class Reputation(Struct, frozen=True, kw_only=True):
     rules: tuple[ReputationRule, ...] = ()
     answer_within: float = 0.2  # seconds
 
 
-class Signatures(Struct):
+class Signatures(Struct, frozen=True, kw_only=True):
     """A `signatures` block: rule files for a scanner, and what a match weighs."""
 
     engine: str  # "yara"
@@ -355,42 +355,42 @@ class Signatures(Struct):
 # -- deciding ---------------------------------------------------------------------------------------------------------
 
 
-class Total(Tagged):
+class Total(Tagged, frozen=True):
     """`total >= threshold` or `total >= 150`; `value` None: the policy's threshold."""
 
     op: Literal["<", "<=", ">", ">=", "="]
     value: float | None = None
 
 
-class Found(Tagged):
+class Found(Tagged, frozen=True):
     """`action NAME [disclosed|undisclosed]`"""
 
     action: str
     disclosed: bool | None = None
 
 
-class AllOf(Tagged):
+class AllOf(Tagged, frozen=True):
     terms: tuple[Criterion, ...]
 
 
-class AnyOf(Tagged):
+class AnyOf(Tagged, frozen=True):
     terms: tuple[Criterion, ...]
 
 
-class NotSo(Tagged):
+class NotSo(Tagged, frozen=True):
     term: Criterion
 
 
 Criterion: TypeAlias = Total | Found | AllOf | AnyOf | NotSo
 
 
-class Decide(Struct):
+class Decide(Struct, frozen=True, kw_only=True):
     undesirable: Criterion = Total(op=">=")
     remember_for: float | None = 180 * 86400.0  # seconds; None: for ever
     remember_by: tuple[Literal["sha256", "signer", "name"], ...] = ("sha256",)
 
 
-class Method(Struct):
+class Method(Struct, frozen=True, kw_only=True):
     """How weights become a total: sum, max, or damped with factor k."""
 
     name: Literal["sum", "max", "damped"] = "sum"
@@ -403,7 +403,7 @@ class Method(Struct):
 # -- the fleet --------------------------------------------------------------------------------------------------------
 
 
-class Transfer(Struct):
+class Transfer(Struct, frozen=True, kw_only=True):
     """`pull every 15m, retry 3 times 30s apart, then push` on one link."""
 
     how: Literal["pull", "push"]
@@ -414,29 +414,29 @@ class Transfer(Struct):
     then_every: float | None = None
 
 
-class Route(Struct):
+class Route(Struct, frozen=True, kw_only=True):
     source: Literal["center", "site"]
     to: Literal["site", "endpoint"]
     transfer: Transfer
 
 
-class Ring(Struct):
+class Ring(Struct, frozen=True, kw_only=True):
     share: float  # of 1
     lasts: float | None = None  # seconds; None: the last ring
 
 
-class Halt(Struct):
+class Halt(Struct, frozen=True, kw_only=True):
     """`halt when verdicts change on more than 1% of recordings`"""
 
     more_than: float
 
 
-class GroupRule(Struct):
+class GroupRule(Struct, frozen=True, kw_only=True):
     group: str
     receives: tuple[str, ...]
 
 
-class Distribution(Struct):
+class Distribution(Struct, frozen=True, kw_only=True):
     what: str  # "vaccines"
     routes: tuple[Route, ...] = ()
     rings: tuple[Ring, ...] = ()
@@ -445,13 +445,13 @@ class Distribution(Struct):
     where: Location = NOWHERE
 
 
-class Samples(Struct):
+class Samples(Struct, frozen=True, kw_only=True):
     send: tuple[str, ...] = ()  # "incurable", "unknown", ...
     never: tuple[str, ...] = ()  # globs
     at_most: int | None = None  # bytes
 
 
-class Spool(Struct):
+class Spool(Struct, frozen=True, kw_only=True):
     keep_bytes: int | None = None
     keep_seconds: float | None = None
     drop_first: tuple[str, ...] = ()
@@ -460,13 +460,13 @@ class Spool(Struct):
     where: Location = NOWHERE
 
 
-class Channel(Struct):
+class Channel(Struct, frozen=True, kw_only=True):
     name: str
     url: str
     where: Location = NOWHERE
 
 
-class AlertRule(Struct):
+class AlertRule(Struct, frozen=True, kw_only=True):
     """`on spool over 80% to ops`"""
 
     on: str
@@ -474,7 +474,7 @@ class AlertRule(Struct):
     over: float | None = None  # share of 1
 
 
-class Alerts(Struct):
+class Alerts(Struct, frozen=True, kw_only=True):
     rules: tuple[AlertRule, ...] = ()
     at_most_per_hour: int | None = None
 
@@ -482,7 +482,7 @@ class Alerts(Struct):
 # -- tests ------------------------------------------------------------------------------------------------------------
 
 
-class Expectation(Struct):
+class Expectation(Struct, frozen=True, kw_only=True):
     """One `expect` clause. A field that is None expects nothing. `component` "": the whole."""
 
     component: str = ""
@@ -493,7 +493,7 @@ class Expectation(Struct):
     where: Location = NOWHERE
 
 
-class Test(Struct):
+class Test(Struct, frozen=True, kw_only=True):
     """A `test` block: on a recording, or on events written out."""
 
     __test__ = False  # not for pytest to collect
@@ -507,7 +507,7 @@ class Test(Struct):
 # -- the whole --------------------------------------------------------------------------------------------------------
 
 
-class Policy(Struct):
+class Policy(Struct, frozen=True, kw_only=True):
     """One policy with all it extends put in: the checker's result and the compiler's input."""
 
     name: str

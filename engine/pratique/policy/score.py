@@ -104,10 +104,10 @@ def total_of(findings: Iterable[Finding], method: Method) -> Fraction:
                 total += weight * power
                 power *= factor
         return total
-    weights = [(exact(finding.weight), finding.count) for finding in findings]
+    counted = [(exact(finding.weight), finding.count) for finding in findings]
     if method.name == "max":
-        return max((weight for weight, _ in weights), default=Fraction(0))
-    return sum((weight * count for weight, count in weights), Fraction(0))
+        return max((weight for weight, _ in counted), default=Fraction(0))
+    return sum((weight * count for weight, count in counted), Fraction(0))
 
 
 def holds(criterion: Criterion, total: Fraction, findings: Sequence[Finding], threshold: float) -> bool:
