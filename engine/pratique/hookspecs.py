@@ -130,7 +130,8 @@ class RemedyOutcome(msgspec.Struct, frozen=True, kw_only=True):
 class Remedy(Protocol):
     """A named remedy. `apply` decides which effects of a finding are left out; it changes nothing by itself."""
 
-    name: str
+    @property
+    def name(self) -> str: ...
 
     def apply(self, recording: Recording, effects: Sequence[Effect]) -> RemedyOutcome:
         """Given the effects that belong to one finding: what becomes of them."""

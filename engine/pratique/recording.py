@@ -7,6 +7,7 @@ them, so that a torn file is noticed. Lines are bounded; a file that breaks a ru
 from __future__ import annotations
 
 import json
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -74,6 +75,8 @@ class Effect(msgspec.Struct, frozen=True, kw_only=True):
     before: FileState | None = None
     after: FileState | None = None
     details: dict[str, str] = {}  # e.g. {"package": "nginx", "unit": "nginx.service"}
+    #: For a change read out of files (an account, a service, a package): the ids of the file effects it consists of.
+    parts: tuple[int, ...] = ()
     #: Why this effect cannot be put on the host (a hidden file was changed, say); "" when it can.
     unfit: str = ""
 
@@ -119,6 +122,11 @@ class Recording(msgspec.Struct, kw_only=True, frozen=True):
     observers: tuple[ObserverRun, ...] = ()
     coverage: Coverage = Coverage()
     open: tuple[str, ...] = ()  # what the plan let through, in words
+
+    def event(self, seq: int) -> Event | None:
+        """The event of that number; events stand in the order of their numbers."""
+        at = bisect_left(self.events, seq, key=lambda event: event.seq)
+        return self.events[at] if at < len(self.events) and self.events[at].seq == seq else None
 
 
 _PARTS: Final[dict[str, type[Any]]] = {

@@ -1,0 +1,336 @@
+"""The one document a session ends with: for people, for `--json`, for the history and for the fleet.
+
+`docs/report.schema.json` is generated from these records (`python -m pratique.report`), and a test compares the two.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final, Literal
+
+import msgspec
+
+from pratique.policy.model import Policy
+from pratique.policy.score import Finding, Verdict
+from pratique.recording import Effect, Recording
+
+SCHEMA: Final = "pratique.report/1"
+
+Choice = Literal["install", "without", "refuse"]
+Outcome = Literal["denied", "emulated", "reverted", "unticked", "disabled", "kept", "failed"]
+
+
+class Record(msgspec.Struct, frozen=True, kw_only=True):
+    pass
+
+
+class SubjectPart(Record, frozen=True, kw_only=True):
+    path: str
+    name: str
+    command: tuple[str, ...]
+    sha256: str
+    size: int  # bytes
+    kind: str
+    signer: dict[str, str | bool] | None
+    owner: dict[str, str] | None
+    origin: str | None
+    known: Literal["allowed", "blocked", "unknown"]
+    reasons: tuple[str, ...]
+    facts: dict[str, str]
+
+
+class VerdictPart(Record, frozen=True, kw_only=True):
+    verdict: Literal["clean", "undesirable"] = msgspec.field(name="class")
+    total: float
+    threshold: float
+    method: str
+
+
+class EvidencePart(Record, frozen=True, kw_only=True):
+    """One event, as far as it helps to understand the finding."""
+
+    kind: str
+    time: float  # s since the session began
+    process: int
+    observer: str
+    fields: dict[str, str | float | bool | None]
+
+
+class ActionPart(Record, frozen=True, kw_only=True):
+    name: str
+    title: str
+    category: str
+    weight: float  # the one that counted, once
+    disclosed: bool
+    count: int
+    component: str
+    remedy: str
+    outcome: Outcome
+    note: str
+    because: tuple[str, ...]
+    policy: str  # file:line of the action
+    evidence: tuple[EvidencePart, ...]
+    evidence_count: int
+
+
+class ComponentPart(Record, frozen=True, kw_only=True):
+    name: str
+    sha256: str
+    kind: str
+    total: float
+    verdict: Literal["clean", "undesirable"] = msgspec.field(name="class")
+    decision: Choice | None
+    files: int
+
+
+class EffectPart(Record, frozen=True, kw_only=True):
+    type: str
+    op: Literal["add", "modify", "delete"]
+    path: str
+    process: int
+    component: str
+    action: str | None
+    kept: bool
+    note: str
+    details: dict[str, str]
+
+
+class DecisionPart(Record, frozen=True, kw_only=True):
+    choice: Choice
+    source: Literal["flag", "remembered", "policy", "person"]
+
+
+class ObserverPart(Record, frozen=True, kw_only=True):
+    name: str
+    state: str
+    events: int
+    error: str
+
+
+class CoveragePart(Record, frozen=True, kw_only=True):
+    executed: int
+    instrumented: int
+    not_instrumented: tuple[str, ...]
+
+
+class ScreenPart(Record, frozen=True, kw_only=True):
+    time: float
+    text: str
+    answer: str
+    by: str
+
+
+class Report(Record, frozen=True, kw_only=True):
+    """`decision` is None only for a session that ended before anything could be decided (`ended` says how)."""
+
+    schema: Literal["pratique.report/1"] = "pratique.report/1"
+    id: str
+    started: float  # Unix time
+    duration: float  # s
+    ended: Literal["completed", "blocked", "deadline", "interrupted", "replayed"]
+    subject: SubjectPart
+    policy: dict[str, str]
+    verdict: VerdictPart | None
+    actions: tuple[ActionPart, ...]
+    components: tuple[ComponentPart, ...]
+    effects: tuple[EffectPart, ...]
+    decision: DecisionPart | None
+    coverage: CoveragePart
+    installer_exit_status: int | None  # negative: ended by that signal
+    observers: tuple[ObserverPart, ...]
+    screens: tuple[ScreenPart, ...]
+    open: tuple[str, ...]
+    without: dict[str, float | bool] | None  # {"total", "offered"}: the rest, scored again
+    notes: tuple[str, ...]
+
+
+#: Evidence shown per action; the rest is counted.
+MOST_EVIDENCE: Final = 20
+
+
+class Treatment(Record, frozen=True, kw_only=True):
+    """What became of one finding, and which effects were left out for it."""
+
+    outcome: Outcome = "kept"
+    effects: frozenset[int] = frozenset()
+    note: str = ""
+
+
+def make(
+    recording: Recording,
+    policy: Policy,
+    verdict: Verdict | None,
+    *,
+    ended: Literal["completed", "blocked", "deadline", "interrupted", "replayed"],
+    decision: DecisionPart | None = None,
+    treatments: Mapping[int, Treatment] | None = None,
+    belongs: Mapping[int, str] | None = None,
+    kept: frozenset[int] = frozenset(),
+    without: dict[str, float | bool] | None = None,
+    notes: tuple[str, ...] = (),
+) -> Report:
+    """Put the document together.
+
+    `treatments` maps the index of a finding to what became of it, `belongs` an effect to the action it is evidence of,
+    `kept` holds the ids of the effects that reached the host.
+    """
+    treatments = treatments or {}
+    belongs = belongs or {}
+    subject = recording.subject
+    findings = verdict.findings if verdict else ()
+    files: dict[str, int] = {}
+    for effect in recording.effects:
+        if effect.type == "file":
+            files[effect.component] = files.get(effect.component, 0) + 1
+    known = {component.name: component for component in recording.components}
+    left_out = {findings[i].component for i, t in treatments.items() if t.outcome not in ("kept", "failed")}
+    return Report(
+        id=recording.id,
+        started=recording.started,
+        duration=recording.duration,
+        ended=ended,
+        subject=SubjectPart(
+            path=subject.path,
+            name=subject.name,
+            command=subject.command,
+            sha256=subject.sha256,
+            size=subject.size,
+            kind=subject.kind,
+            signer=msgspec.to_builtins(subject.signer),
+            owner=msgspec.to_builtins(subject.owner),
+            origin=subject.origin,
+            known=subject.known,  # type: ignore[arg-type]  # one of the three words by its own documentation
+            reasons=subject.reasons,
+            facts=subject.facts,
+        ),
+        policy={"name": policy.name, "version": policy.version},
+        verdict=None
+        if verdict is None
+        else VerdictPart(
+            verdict=verdict.verdict, total=verdict.total, threshold=verdict.threshold, method=str(verdict.method)
+        ),
+        actions=tuple(
+            _action(finding, treatments.get(index, Treatment()), recording) for index, finding in enumerate(findings)
+        ),
+        components=tuple(
+            ComponentPart(
+                name=part.name,
+                sha256=known[part.name].sha256 if part.name in known else "",
+                kind=known[part.name].kind if part.name in known else "program",
+                total=part.total,
+                verdict=part.verdict,
+                decision=_component_decision(decision, part.name in left_out),
+                files=files.get(part.name, 0),
+            )
+            for part in (verdict.components if verdict else ())
+        ),
+        effects=tuple(_effect(effect, belongs.get(effect.id), effect.id in kept) for effect in recording.effects),
+        decision=decision,
+        coverage=msgspec.convert(msgspec.to_builtins(recording.coverage), CoveragePart),
+        installer_exit_status=recording.exit_status,
+        observers=tuple(
+            ObserverPart(name=run.name, state=run.state, events=run.events, error=run.error)
+            for run in recording.observers
+        ),
+        screens=tuple(
+            ScreenPart(time=screen.time, text=screen.text, answer=screen.answer, by=screen.by)
+            for screen in recording.screens
+        ),
+        open=recording.open,
+        without=without,
+        notes=notes,
+    )
+
+
+def _component_decision(decision: DecisionPart | None, something_left_out: bool) -> Choice | None:
+    if decision is None:
+        return None
+    if decision.choice == "without" and not something_left_out:
+        return "install"
+    return decision.choice
+
+
+def _action(finding: Finding, treatment: Treatment, recording: Recording) -> ActionPart:
+    evidence = []
+    for seq in finding.evidence[:MOST_EVIDENCE]:
+        event = recording.event(seq)
+        if event is not None:
+            evidence.append(
+                EvidencePart(
+                    kind=event.kind,
+                    time=event.time,
+                    process=event.process,
+                    observer=event.observer,
+                    fields=dict(event.fields),
+                )
+            )
+    return ActionPart(
+        name=finding.action,
+        title=finding.title,
+        category=finding.category,
+        weight=finding.weight,
+        disclosed=finding.disclosed,
+        count=finding.count,
+        component=finding.component,
+        remedy=finding.remedy,
+        outcome=treatment.outcome,
+        note=treatment.note,
+        because=finding.because,
+        policy=str(finding.where),
+        evidence=tuple(evidence),
+        evidence_count=len(finding.evidence),
+    )
+
+
+def _effect(effect: Effect, action: str | None, kept: bool) -> EffectPart:
+    return EffectPart(
+        type=effect.type,
+        op=effect.op,
+        path=effect.path,
+        process=effect.process,
+        component=effect.component,
+        action=action,
+        kept=kept,
+        note=effect.unfit,
+        details=effect.details,
+    )
+
+
+def to_json(report: Report) -> bytes:
+    """The document as UTF-8 JSON, indented for people, with a newline at its end.
+
+    File names that are not UTF-8 are shown with U+FFFD: JSON has no other way to say them.
+    """
+    builtins = _printable(msgspec.to_builtins(report))
+    return msgspec.json.format(msgspec.json.encode(builtins), indent=2) + b"\n"
+
+
+def _printable(value: Any) -> Any:
+    if isinstance(value, str):
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            return value.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+        return value
+    if isinstance(value, dict):
+        return {_printable(key): _printable(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_printable(item) for item in value]
+    return value
+
+
+def schema() -> bytes:
+    """The JSON Schema of the document, as kept in docs/report.schema.json."""
+    document = msgspec.json.schema(Report)
+    document = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "The report of a Pratique session",
+        **document,
+    }
+    return msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n"
+
+
+if __name__ == "__main__":
+    import sys
+
+    sys.stdout.buffer.write(schema())
