@@ -1,0 +1,197 @@
+"""The one screen: what it is, the verdict, every undesirable action with its weight and reason, the components."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from rich.console import Console
+from rich.text import Text
+
+from pratique.policy.score import shown
+from pratique.report import ActionPart, EffectPart, EvidencePart, Report
+
+#: Evidence lines shown under one action; `details` has the rest.
+EVIDENCE_LINES = 3
+#: Changed paths listed per component in the details before the rest is counted.
+DETAIL_LINES = 200
+
+
+def human_size(size: int) -> str:
+    """
+    >>> human_size(4_404_019)
+    '4.2 MiB'
+    """
+    number = float(size)
+    for unit in ("bytes", "KiB", "MiB", "GiB"):
+        if number < 1024 or unit == "GiB":
+            return f"{size} bytes" if unit == "bytes" else f"{number:.1f} {unit}"
+        number /= 1024
+    raise AssertionError("unreachable: the last unit always returns")
+
+
+def show(report: Report, console: Console) -> None:
+    """Print the screen."""
+    for line in lines(report, console.width):
+        console.print(line, soft_wrap=True)
+
+
+def lines(report: Report, width: int) -> Iterator[Text]:
+    yield from _head(report, width)
+    yield from _verdict(report, width)
+    for action in report.actions:
+        yield from _action(action, width)
+    yield from _components(report)
+    yield from _footnotes(report)
+
+
+def _columns(left: Text, right: str, width: int, style: str = "dim") -> Text:
+    """Left text, and a right text in a column of its own where it fits."""
+    column = max(56, min(width - len(right) - 1, 62))
+    room = " " * max(2, column - len(left.plain))
+    return Text.assemble(left, room, (right, style)) if right else left
+
+
+def _head(report: Report, width: int) -> Iterator[Text]:
+    subject = report.subject
+    name = subject.path.rsplit("/", 1)[-1] if subject.path and not subject.command[1:] else " ".join(subject.command)
+    facts = [subject.facts.get("describe") or subject.kind]
+    if subject.size:
+        facts.append(human_size(subject.size))
+    facts.append(subject.known)
+    if subject.signer is None:
+        facts.append("not signed")
+    else:
+        trusted = "trusted" if subject.signer["trusted"] else "not a trusted signer"
+        valid = trusted if subject.signer["valid"] else "signature NOT valid"
+        facts.append(f"signed by {subject.signer['name']} ({valid})")
+    yield _columns(Text(_clean(name), style="bold"), " · ".join(facts), width)
+    if subject.origin:
+        yield Text(f"from {_clean(subject.origin)}", style="dim")
+    if subject.owner:
+        yield Text(f"belongs to the package {subject.owner['package']}", style="dim")
+    yield Text("")
+
+
+def _verdict(report: Report, width: int) -> Iterator[Text]:
+    verdict = report.verdict
+    if verdict is None:
+        words = {"blocked": "BLOCKED", "deadline": "NOT JUDGED", "interrupted": "INTERRUPTED"}
+        reason = "; ".join((*report.subject.reasons, *report.notes)) if report.ended == "blocked" else ""
+        yield Text.assemble((words.get(report.ended, "NOT JUDGED"), "bold red"), f"  {reason}")
+        return
+    bad = verdict.verdict == "undesirable"
+    left = Text.assemble(
+        (verdict.verdict.upper(), "bold red" if bad else "bold green"),
+        f"  {shown(verdict.total).removesuffix('.0')} of {verdict.threshold:g}",
+    )
+    method = {"sum": "sum of actions", "max": "heaviest action"}.get(verdict.method, f"{verdict.method} by category")
+    yield _columns(left, f"{report.policy['name']} {report.policy['version']}, {method}", width)
+    yield Text("")
+
+
+def _told(action: ActionPart) -> str:
+    return "you agreed" if action.disclosed else "you were not told"
+
+
+def _action(action: ActionPart, width: int) -> Iterator[Text]:
+    weight = action.weight * action.count
+    color = "red" if action.weight >= 50 else "yellow"
+    title = f"{action.title} ({action.count} times)" if action.count > 1 else action.title
+    left = Text.assemble((f"{shown(weight).removesuffix('.0'):>4}", color), f"  {title}")
+    yield _columns(left, _told(action), width)
+    where = action.policy
+    for evidence in action.evidence[:EVIDENCE_LINES]:
+        yield _columns(Text(f"      {describe(evidence)}", style="dim"), where, width)
+        where = ""
+    more = action.evidence_count - min(EVIDENCE_LINES, len(action.evidence))
+    if more > 0:
+        yield Text(f"      and {more} more", style="dim")
+    if action.outcome != "kept" or action.note:
+        note = f": {action.note}" if action.note else ""
+        yield Text(f"      {action.outcome}{note}", style="dim italic")
+
+
+def _clean(text: str) -> str:
+    """No control characters: a file name must not be able to write on the person's terminal."""
+    printable = text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in printable)
+
+
+def describe(evidence: EvidencePart) -> str:
+    """One event in a line: the path or name, and what happened to it."""
+    fields = evidence.fields
+    path = str(fields.get("path") or fields.get("name") or fields.get("key") or fields.get("host") or "")
+    if evidence.kind == "file.write":
+        counts = [
+            f"{sign}{count} line{'s' if count > 1 else ''}"
+            for sign, text in (("+", fields.get("added")), ("-", fields.get("removed")))
+            if (count := len(str(text or "").splitlines()))
+        ]
+        return _clean("  ".join((path, *counts)))
+    if evidence.kind == "file.read":
+        return _clean(f"{path}  opened" + (", saw an empty stand-in" if fields.get("hidden") else ""))
+    if evidence.kind == "file.mode":
+        mode = fields.get("mode")
+        return _clean(f"{path}  mode {int(mode):o}" if isinstance(mode, int | float) else path)
+    if evidence.kind == "account.modify":
+        return _clean(f"{path}  {fields.get('change', '')}")
+    word = evidence.kind.rsplit(".", 1)[-1]
+    return _clean(path if evidence.kind == "file.create" else f"{path}  {evidence.kind.split('.')[0]} {word}")
+
+
+def _components(report: Report) -> Iterator[Text]:
+    if not report.components:
+        return
+    yield Text("")
+    width = max(len(part.name) for part in report.components)
+    for part in report.components:
+        bad = part.verdict == "undesirable"
+        files = f"{part.files} change{'' if part.files == 1 else 's'}" if part.files else ""
+        yield Text.assemble(
+            f" {_clean(part.name):<{width}}  {shown(part.total).removesuffix('.0'):>5}  ",
+            (f"{part.verdict:<11}", "red" if bad else "green"),
+            (f"  {files}", "dim"),
+        )
+
+
+def _footnotes(report: Report) -> Iterator[Text]:
+    extra = [f"open to it: {', '.join(report.open)}"] if report.open else []
+    extra += [f"observer {run.name} {run.state}: {run.error}" for run in report.observers if run.state == "failed"]
+    extra += list(report.notes)
+    if report.installer_exit_status:
+        extra.insert(0, f"the installer ended with status {report.installer_exit_status}")
+    if extra:
+        yield Text("")
+    for note in extra:
+        yield Text(f" {_clean(note)}", style="dim")
+
+
+def details(report: Report, console: Console) -> None:
+    """Every change, by component, and the evidence of every action in full."""
+    for action in report.actions:
+        console.print(Text(f"{action.title}  ({action.name}, {action.policy})", style="bold"), soft_wrap=True)
+        for evidence in action.evidence:
+            console.print(Text(f"  {describe(evidence)}"), soft_wrap=True)
+            for sign, field, color in (("+", "added", "green"), ("-", "removed", "red")):
+                for line in str(evidence.fields.get(field) or "").splitlines()[:20]:
+                    console.print(Text(f"    {sign} {_clean(line)}", style=color), soft_wrap=True)
+    for component in report.components:
+        own = [effect for effect in report.effects if effect.component == component.name]
+        console.print(Text(f"\n{_clean(component.name)}: {len(own)} changes", style="bold"))
+        for line in changes(own):
+            console.print(line, soft_wrap=True)
+    coverage = report.coverage
+    watched = f"{coverage.instrumented} of {coverage.executed}" if coverage.executed else "none"
+    console.print(Text(f"\nprograms watched from inside: {watched}", style="dim"))
+
+
+def changes(effects: Sequence[EffectPart]) -> Iterator[Text]:
+    """Changed paths, one a line, as a diff of the machine."""
+    signs = {"add": ("+", "green"), "modify": ("~", "yellow"), "delete": ("-", "red")}
+    for effect in effects[:DETAIL_LINES]:
+        sign, color = signs[effect.op]
+        what = "" if effect.type == "file" else f"{effect.type} "
+        name = effect.details.get("name") or effect.details.get("package", "") if what else ""
+        yield Text.assemble((f"  {sign} {what}", color), _clean(name or effect.path), (f"  {effect.note}", "dim"))
+    if len(effects) > DETAIL_LINES:
+        yield Text(f"  and {len(effects) - DETAIL_LINES} more; `--json` has them all", style="dim")

@@ -1,0 +1,1 @@
+"""Ways to put a question to the person."""

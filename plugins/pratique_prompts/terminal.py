@@ -1,0 +1,42 @@
+"""Terminal: asks on the person's own terminal, one key, and never when nobody sits there."""
+
+from __future__ import annotations
+
+import os
+import sys
+import termios
+import tty
+from typing import TextIO
+
+from pratique import Answer, Question, hookimpl
+
+
+@hookimpl
+def ask(question: Question) -> Answer | None:
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        return None
+    keys = {choice.key: choice for choice in question.choices}
+    line = "   ".join(f"[{choice.key}] {choice.text}" for choice in question.choices)
+    print(f"\n{question.title}\n  {line}", file=sys.stderr)
+    while True:
+        print("> ", end="", file=sys.stderr, flush=True)
+        key = read_key(sys.stdin)
+        if key in ("\x03", "\x04", ""):
+            print(file=sys.stderr)
+            raise KeyboardInterrupt
+        print(key if key.isprintable() else "", file=sys.stderr)
+        if key.lower() in keys:
+            return Answer(choice=keys[key.lower()].value)
+        print(f"  please press one of {', '.join(keys)}", file=sys.stderr)
+
+
+def read_key(source: TextIO) -> str:
+    """One key press, without waiting for Enter. What was typed before the question does not count."""
+    descriptor = source.fileno()
+    before = termios.tcgetattr(descriptor)
+    try:
+        tty.setraw(descriptor)
+        termios.tcflush(descriptor, termios.TCIFLUSH)
+        return os.read(descriptor, 1).decode("ascii", "replace")
+    finally:
+        termios.tcsetattr(descriptor, termios.TCSADRAIN, before)
