@@ -1,0 +1,40 @@
+"""The typed content of a role file: only what is accepted today."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import msgspec
+
+#: The roles a host can have; laptop is all of them on one machine.
+ROLES: Final = ("laptop", "endpoint", "site", "center")
+
+
+class Allowed(msgspec.Struct, frozen=True, kw_only=True):
+    """A distribution whose plugins may run; `sha256` (of its contents, `pratique plugins --hash`) pins it."""
+
+    name: str
+    sha256: str = ""
+
+
+class PluginsPart(msgspec.Struct, frozen=True, kw_only=True):
+    """Which plugins run. `use` None: all that are installed; `allow` None: those of every distribution."""
+
+    use: tuple[str, ...] | None = None
+    disable: tuple[str, ...] = ()
+    allow: tuple[Allowed, ...] | None = None
+    settings: dict[str, dict[str, Any]] = {}
+
+
+class HostFile(msgspec.Struct, frozen=True, kw_only=True):
+    """One host. Without a file, these defaults hold; `hosts/laptop.yaml` says the same in an admin's words.
+
+    `policy` is the name of the policy in force; `policies` are directories searched for it besides the shipped one.
+    """
+
+    role: str = "laptop"
+    name: str = ""
+    center: str = ""
+    policy: str = "baseline"
+    policies: tuple[str, ...] = ()
+    plugins: PluginsPart = PluginsPart()
