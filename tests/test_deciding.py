@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from pratique_remediation.revert import remedies
 
 from pratique.deciding import LeavingOut, belonging, choose, leave_out
 from pratique.events import Event
@@ -11,6 +10,7 @@ from pratique.policy.model import Decide, Method, Policy
 from pratique.policy.score import Finding, Verdict, judge
 from pratique.recording import Effect, Recording
 from pratique.subject import Subject
+from pratique_remediation.revert import remedies
 
 REMEDIES = {remedy.name: remedy for remedy in remedies()}
 

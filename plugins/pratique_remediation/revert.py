@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 import msgspec
+
 from pratique import Effect, RemedyOutcome, hookimpl
 from pratique.hookspecs import Remedy
 from pratique.recording import Recording

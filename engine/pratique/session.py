@@ -1,0 +1,80 @@
+"""The running session, as observers see it: the quarantine behind the `Session` protocol of the hooks."""
+
+from __future__ import annotations
+
+import copy
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from pratique.policy.model import SessionPlan
+from pratique.recording import Component, Effect, Process
+from pratique.sandbox.quarantine import Quarantine
+from pratique.subject import Subject
+
+
+class LiveSession:
+    """One session for all observers; `view` gives each the settings of its own plugin.
+
+    Observers run in threads of their own: what they wait for (`effects`, the end) is announced through one condition.
+    """
+
+    def __init__(self, id: str, subject: Subject, plan: SessionPlan, home: str, quarantine: Quarantine) -> None:
+        self.id = id
+        self.subject = subject
+        self.plan = plan
+        self.home = home
+        self.settings: Mapping[str, Any] = {}
+        self._quarantine = quarantine
+        self._start = time.monotonic()
+        self._over = threading.Event()
+        self._outcome: dict[str, Any] = {"effects": (), "components": (), "processes": ()}
+
+    def view(self, settings: Mapping[str, Any]) -> LiveSession:
+        """The same session with a plugin's own settings."""
+        session = copy.copy(self)
+        session.settings = settings
+        return session
+
+    def end(
+        self, effects: Sequence[Effect], components: Sequence[Component], processes: Sequence[Process]
+    ) -> None:
+        """The program has ended and everything it left is known: observers may go on."""
+        self._outcome.update(effects=tuple(effects), components=tuple(components), processes=tuple(processes))
+        self._over.set()
+
+    def effects(
+        self, *, type: str | None = None, op: str | None = None, under: str | None = None
+    ) -> Iterator[Effect]:
+        self._over.wait()
+        inside = under.rstrip("/") + "/" if under is not None else ""
+        for effect in self._outcome["effects"]:
+            if type is not None and effect.type != type:
+                continue
+            if op is not None and effect.op != op:
+                continue
+            if under is not None and effect.path != under and not effect.path.startswith(inside):
+                continue
+            yield effect
+
+    def read(self, path: str, limit: int = 65536) -> bytes | None:
+        return self._quarantine.read(path, limit)
+
+    def read_before(self, path: str, limit: int = 65536) -> bytes | None:
+        return self._quarantine.read_before(path, limit)
+
+    def processes(self) -> Sequence[Process]:
+        return tuple(self._outcome["processes"])
+
+    def components(self) -> Sequence[Component]:
+        return tuple(self._outcome["components"])
+
+    def opened(self) -> Iterator[str]:
+        return iter(self._quarantine.opened)
+
+    def now(self) -> float:
+        return time.monotonic() - self._start
+
+    def ended(self) -> bool:
+        return self._over.is_set()
