@@ -72,7 +72,5 @@ def render(problems: Sequence[Problem], name: str, text: str) -> str:
         if problem.help:
             out.append(f"{' ' * margin} = help: {problem.help}")
         out.append("")
-    count = f"{len(problems)} error{'s' if len(problems) > 1 else ''} in {name}"
-    return "\n".join(
-        [f"{name} is not a valid role file", "", *out, f"{count} error{'s' if count > 1 else ''} in {name}"]
-    )
+    total = f"{len(problems)} error{'s' if len(problems) > 1 else ''} in {name}"
+    return "\n".join([f"{name} is not a valid role file", "", *out, total])
