@@ -193,9 +193,8 @@ class _Observer:
         elif outcome.error:
             state = "failed"
             problems.append(outcome.error)
-        problems += [
-            f"{count} event{'s' if count > 1 else ''} refused: {why}" for why, count in list(self._refused.items())
-        ]
+        refused = list(self._refused.items())
+        problems += [f"{count} event{'s' if count > 1 else ''} refused: {why}" for why, count in refused]
         if self._beyond:
             problems.append(f"{self._beyond} events beyond the {self._owner._most} a session keeps were dropped")
         if self._cut:
