@@ -1,0 +1,227 @@
+"""From what the person typed to a `Subject`: a file by its content, or a command by what it would run.
+
+The plugins say what they know of the file (`identify`); the surest kind wins. Whether it is known is asked of the
+policy's lists, the person's marks and the `reputation` plugins. A file that no plugin recognises, or that cannot be
+started, is refused here, with what was found instead.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from pratique import standing
+from pratique.decisions import Decisions
+from pratique.errors import UsageError
+from pratique.hookspecs import Facts, Opinion
+from pratique.opened import Opened, regular_file
+from pratique.policy.model import Trust
+from pratique.subject import Subject
+
+if TYPE_CHECKING:
+    from pratique.host import Host
+
+#: Longest fact that is kept; a list of dependencies may be long.
+LONGEST_FACT: Final = 4000  # characters
+MOST_FACTS: Final = 64
+#: Most local files of a command that are hashed.
+MOST_FILES: Final = 64
+
+#: Commands that fetch and run other people's code, by the last part of their name; the plan speaks of them by kind.
+PACKAGE_MANAGERS: Final = {
+    "npm": "npm", "npx": "npm", "pip": "pip", "pip3": "pip",
+}  # fmt: skip
+_PYTHONS: Final = ("python", "python3")
+
+
+def identify(
+    host: Host,
+    words: str | Sequence[str],
+    *,
+    trust: Trust | None = None,
+    origin: str | None = None,
+    decisions: Decisions | None = None,
+    answer_within: float = 0.2,
+) -> Subject:
+    """What the person wants run: the path of an installer with its arguments, or a command.
+
+    A command is a program on the PATH (or a virtual environment's pip), anything else the path of a file. `origin` (`--from`) wins
+    over what the file remembers of where it came from. `decisions` holds the person's marks; `answer_within` is what
+    each `reputation` plugin is given, in seconds.
+
+    Raises `UsageError` for what is not there, not readable, not a program or not executable; `PolicyError` for a hash
+    list that cannot be used; `ConflictError` when the file is changed while it is looked at.
+    """
+    typed = (words,) if isinstance(words, str) else tuple(words)
+    if not typed or not typed[0]:
+        raise UsageError("nothing to run", hint="pratique run INSTALLER [ARGUMENT...]")
+    trust = trust or Trust()
+    program = _as_command(typed)
+    if program is not None:
+        subject, parts = _command(typed, program, origin)
+    else:
+        subject, parts = _file(host, typed, trust, origin), ()
+    opinions: list[Opinion] = [
+        answer.value for answer in host.call("reputation", budget=answer_within, subject=subject)
+    ]
+    marks = decisions.marks_of([subject.sha256, *parts]) if decisions is not None else ()
+    return standing.judged(subject, trust, marks=marks, opinions=opinions, parts=parts)
+
+
+# -- files ------------------------------------------------------------------------------------------------------------
+
+
+def _file(host: Host, typed: tuple[str, ...], trust: Trust, origin: str | None) -> Subject:
+    with regular_file(typed[0]) as file:
+        answers = host.call("identify", path=file.path, trust=trust)
+        answered = sorted((answer.value for answer in answers), key=lambda facts: -facts.certainty)
+        facts = united(answered)
+        if facts.kind is None:
+            raise _not_a_program(file)
+        if facts.kind in ("elf", "appimage") and not file.executable:
+            # A script is run by its interpreter; a binary only by the kernel, which asks for this bit.
+            raise UsageError(f"{typed[0]} is a program, but not executable", hint=f"chmod +x {typed[0]}")
+        subject = Subject(
+            path=str(file.path),
+            command=typed,
+            sha256=file.sha256(),
+            size=file.size,
+            kind=facts.kind,
+            name=facts.name or file.path.name,
+            signer=facts.signer,
+            owner=facts.owner,
+            origin=_one_line(origin if origin is not None else facts.origin),
+            facts=facts.facts,
+        )
+        file.check_unchanged()
+    return subject
+
+
+def united(answered: Sequence[Facts]) -> Facts:
+    """What several plugins know, surest first, as one: the surest kind with its name, the first of everything else.
+
+    All of it is text from a hostile file: one line each, bounded.
+    """
+    kind = next((facts for facts in answered if facts.kind is not None), None)
+    named = [kind] if kind is not None and kind.name else answered
+    together: dict[str, str] = {}
+    for facts in answered:
+        for name, value in facts.facts.items():
+            if len(together) < MOST_FACTS:
+                together.setdefault(_one_line(name) or "", _one_line(value) or "")
+    return Facts(
+        kind=kind.kind if kind is not None else None,
+        name=_one_line(next((facts.name for facts in named if facts.name), None)),
+        signer=next((facts.signer for facts in answered if facts.signer is not None), None),
+        owner=next((facts.owner for facts in answered if facts.owner is not None), None),
+        origin=next((facts.origin for facts in answered if facts.origin is not None), None),
+        facts=together,
+    )
+
+
+def _one_line(text: str | None) -> str | None:
+    if text is None:
+        return None
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text[:LONGEST_FACT])
+
+
+def _not_a_program(file: Opened) -> UsageError:
+    head = file.head()
+    start = head[:512].lstrip().lower()
+    if start.startswith((b"<!doctype html", b"<html", b"<?xml")):
+        return UsageError(
+            f"{file.typed} is a web page, not a program",
+            hint="the download went wrong, perhaps to a log-in or error page: fetch it again",
+        )
+    if b"\0" not in head:
+        return UsageError(
+            f"{file.typed} is text without a #! line, not a program Pratique knows",
+            hint=f"if it is a shell script: pratique run -- sh {file.typed}",
+        )
+    return UsageError(
+        f"{file.typed} is not a program Pratique knows: it begins with {head[:8].hex(' ')}",
+        hint=f"`file {file.typed}` may know it; what is run is listed in docs/installers.md",
+    )
+
+
+# -- commands ---------------------------------------------------------------------------------------------------------
+
+
+def _as_command(typed: tuple[str, ...]) -> str | None:
+    """The absolute path of the program when a command was typed, None when a file was. Links are kept: npm is one."""
+    first = typed[0]
+    if "/" in first:
+        place = Path(os.path.normpath(Path(first).absolute()))
+        if not (place.is_file() and os.access(place, os.X_OK)):
+            return None
+        manager = command_kind(typed) != "command" and _in_virtual_environment(place)
+        return str(place) if manager or _on_the_path(place) else None
+    found = shutil.which(first)
+    if found is None or not Path(first).is_file():
+        return str(Path(found).absolute()) if found is not None else None
+    if Path(first).samefile(found):
+        return None
+    raise UsageError(
+        f"{first!r} is both a file here and the program {found}", hint=f"write ./{first} for the file, or {found}"
+    )
+
+
+def _on_the_path(place: Path) -> bool:
+    """`/usr/bin/sh setup.sh` is the command it would be without the path, not the installer `sh`."""
+    return str(place.parent) in os.environ.get("PATH", os.defpath).split(os.pathsep)
+
+
+def _in_virtual_environment(place: Path) -> bool:
+    return (place.parent.parent / "pyvenv.cfg").is_file()
+
+
+def command_kind(typed: Sequence[str]) -> str:
+    """npm, pip or command: what fetches its code from a registry is told from the rest by name."""
+    name = Path(typed[0]).name
+    stem = name.rstrip("0123456789.")
+    if stem in _PYTHONS and list(typed[1:3]) == ["-m", "pip"]:
+        return "pip"
+    return PACKAGE_MANAGERS.get(name) or ("pip" if stem == "pip" else "command")
+
+
+def _command(typed: tuple[str, ...], program: str, origin: str | None) -> tuple[Subject, tuple[str, ...]]:
+    """The subject of a command and the hashes of the local files it names.
+
+    Its `sha256` is of the program, the words and those files together: what a decision is remembered by must not be
+    the hash of `npm`. What a registry will send is not in it; a decision therefore also keeps what was agreed to.
+    """
+    with regular_file(program) as file:
+        program_sha256 = file.sha256()
+    files: dict[str, str] = {}
+    for word in typed[1:]:
+        for candidate in (word, word.partition("=")[2]):
+            if len(files) < MOST_FILES and candidate and _is_file(candidate):
+                with regular_file(candidate) as file:
+                    files[candidate] = file.sha256()
+    whole: dict[str, Any] = {"program": program_sha256, "words": typed, "files": files}
+    digest = hashlib.sha256(json.dumps(whole, sort_keys=True).encode("utf-8", "surrogateescape")).hexdigest()
+    facts = {"program": program, "program_sha256": program_sha256}
+    facts.update({f"file:{name}": sha256 for name, sha256 in files.items()})
+    subject = Subject(
+        path=program,
+        command=typed,
+        sha256=digest,
+        kind=command_kind(typed),
+        name=_one_line(" ".join(typed)) or "",
+        origin=_one_line(origin),
+        facts=facts,
+    )
+    return subject, (program_sha256, *files.values())
+
+
+def _is_file(word: str) -> bool:
+    try:
+        path = Path(word)
+        return path.is_file() and path.stat().st_size > 0
+    except (OSError, ValueError):
+        return False
