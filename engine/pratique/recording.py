@@ -105,8 +105,15 @@ class Coverage(msgspec.Struct, frozen=True, kw_only=True):
     not_instrumented: tuple[str, ...] = ()
 
 
+class Decided(msgspec.Struct, frozen=True, kw_only=True):
+    """What was decided when the session was live, and by whom; a replay takes the same side."""
+
+    choice: Literal["install", "without", "refuse"]
+    source: Literal["flag", "remembered", "policy", "person"]
+
+
 class Recording(msgspec.Struct, kw_only=True, frozen=True):
-    """Everything a verdict is made from."""
+    """Everything a verdict is made from. `ended` is "completed", "deadline" or "interrupted"."""
 
     id: str
     subject: Subject
@@ -122,6 +129,10 @@ class Recording(msgspec.Struct, kw_only=True, frozen=True):
     observers: tuple[ObserverRun, ...] = ()
     coverage: Coverage = Coverage()
     open: tuple[str, ...] = ()  # what the plan let through, in words
+    ended: Literal["completed", "blocked", "deadline", "interrupted"] = "completed"
+    anyway: bool = False  # the installer's own failure was to be passed over
+    decided: Decided | None = None
+    notes: tuple[str, ...] = ()
 
     def event(self, seq: int) -> Event | None:
         """The event of that number; events stand in the order of their numbers."""
@@ -132,7 +143,10 @@ class Recording(msgspec.Struct, kw_only=True, frozen=True):
 _PARTS: Final[dict[str, type[Any]]] = {
     "process": Process, "component": Component, "effect": Effect, "screen": Screen, "observer": ObserverRun
 }  # fmt: skip
-_HEADER: Final = ("id", "subject", "home", "started", "duration", "exit_status", "coverage", "open")
+_HEADER: Final = (
+    "id", "subject", "home", "started", "duration", "exit_status", "coverage", "open", "ended", "anyway", "decided",
+    "notes",
+)  # fmt: skip
 
 
 def lines(recording: Recording) -> Iterator[str]:
@@ -208,13 +222,12 @@ def read(path: Path) -> Recording:
     if not ended:
         raise RecordingError(f"{path}: the end is missing: the file was cut off after {count} records")
     try:
-        subject = msgspec.convert(header["subject"], Subject)
-        return Recording(
-            id=str(header["id"]), subject=subject, home=str(header["home"]), started=float(header["started"]),
-            duration=float(header["duration"]), exit_status=header["exit_status"],
-            coverage=msgspec.convert(header["coverage"], Coverage), open=tuple(header["open"]),
-            processes=tuple(found["process"]), components=tuple(found["component"]), events=tuple(found["event"]),
-            effects=tuple(found["effect"]), screens=tuple(found["screen"]), observers=tuple(found["observer"]),
-        )  # fmt: skip
-    except (KeyError, TypeError, ValueError, msgspec.ValidationError) as error:
-        raise RecordingError(f"{path}:1: the header lacks or garbles {error}") from None
+        whole = msgspec.convert({name: header[name] for name in _HEADER}, Recording)
+    except KeyError as error:
+        raise RecordingError(f"{path}:1: the header lacks {error}") from None
+    except msgspec.ValidationError as error:
+        raise RecordingError(f"{path}:1: the header is garbled: {error}") from None
+    return msgspec.structs.replace(
+        whole, processes=tuple(found["process"]), components=tuple(found["component"]), events=tuple(found["event"]),
+        effects=tuple(found["effect"]), screens=tuple(found["screen"]), observers=tuple(found["observer"]),
+    )  # fmt: skip

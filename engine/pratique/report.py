@@ -127,7 +127,7 @@ class Report(Record, frozen=True, kw_only=True):
     id: str
     started: float  # Unix time
     duration: float  # s
-    ended: Literal["completed", "blocked", "deadline", "interrupted", "replayed"]
+    ended: Literal["completed", "blocked", "deadline", "interrupted"]
     subject: SubjectPart
     policy: dict[str, str]
     verdict: VerdictPart | None
@@ -161,13 +161,11 @@ def make(
     policy: Policy,
     verdict: Verdict | None,
     *,
-    ended: Literal["completed", "blocked", "deadline", "interrupted", "replayed"],
     decision: DecisionPart | None = None,
     treatments: Mapping[int, Treatment] | None = None,
     belongs: Mapping[int, str] | None = None,
     kept: frozenset[int] = frozenset(),
     without: dict[str, float | bool] | None = None,
-    notes: tuple[str, ...] = (),
 ) -> Report:
     """Put the document together.
 
@@ -188,7 +186,7 @@ def make(
         id=recording.id,
         started=recording.started,
         duration=recording.duration,
-        ended=ended,
+        ended=recording.ended,
         subject=SubjectPart(
             path=subject.path,
             name=subject.name,
@@ -238,7 +236,7 @@ def make(
         ),
         open=recording.open,
         without=without,
-        notes=notes,
+        notes=recording.notes,
     )
 
 
@@ -296,13 +294,18 @@ def _effect(effect: Effect, action: str | None, kept: bool) -> EffectPart:
     )
 
 
-def to_json(report: Report) -> bytes:
-    """The document as UTF-8 JSON, indented for people, with a newline at its end.
+def to_builtins(report: Report) -> dict[str, Any]:
+    """The document as plain values.
 
     File names that are not UTF-8 are shown with U+FFFD: JSON has no other way to say them.
     """
-    builtins = _printable(msgspec.to_builtins(report))
-    return msgspec.json.format(msgspec.json.encode(builtins), indent=2) + b"\n"
+    document: dict[str, Any] = _printable(msgspec.to_builtins(report))
+    return document
+
+
+def to_json(report: Report) -> bytes:
+    """The document as UTF-8 JSON, indented for people, with a newline at its end."""
+    return msgspec.json.format(msgspec.json.encode(to_builtins(report)), indent=2) + b"\n"
 
 
 def _printable(value: Any) -> Any:

@@ -98,7 +98,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _dispatch(words: list[str]) -> int:
     if words and words[0] in COMMANDS:
-        args = parser_for(words[0]).parse_args(words[1:])
+        parser = parser_for(words[0])
+        prepare = getattr(importlib.import_module(f"pratique.cli.{COMMANDS[words[0]][0]}"), "prepare", list)
+        args = parser.parse_args(prepare(words[1:]))
         return int(args.run_command(args))
     if words and not words[0].startswith("-"):
         return _plugin_command(words)

@@ -166,6 +166,28 @@ def _footnotes(report: Report) -> Iterator[Text]:
         yield Text(f" {_clean(note)}", style="dim")
 
 
+def done(report: Report) -> Iterator[Text]:
+    """After the choice: what was installed, what was left out."""
+    if report.decision is None or report.decision.choice == "refuse" or report.ended != "completed":
+        return
+    kept = [effect for effect in report.effects if effect.kept]
+    if not kept and report.effects:
+        return
+    files = sum(effect.type == "file" for effect in kept)
+    yield Text("")
+    yield Text.assemble(("installed", "bold green"), f"  {report.subject.name}: {files} changes")
+    packages = [f"{e.details['package']} {e.details.get('version', '')}".strip() for e in kept if e.type == "package"]
+    if packages:
+        more = f" and {len(packages) - 8} more" if len(packages) > 8 else ""
+        yield Text(f"  packages: {_clean(', '.join(packages[:8]))}{more}")
+    for action in report.actions:
+        if action.outcome not in ("kept", "failed"):
+            yield Text.assemble(("left out", "bold yellow"), f"   {action.title}")
+        elif action.outcome == "failed":
+            yield Text.assemble(("not left out", "bold red"), f"  {action.title}: {action.note}")
+    yield Text(f"  `pratique history {report.id}` shows it again", style="dim")
+
+
 def details(report: Report, console: Console) -> None:
     """Every change, by component, and the evidence of every action in full."""
     for action in report.actions:

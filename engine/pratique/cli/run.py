@@ -1,0 +1,270 @@
+"""pratique run: quarantine, show, ask, install what is admitted."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from pratique.errors import PratiqueError, UsageError
+
+if TYPE_CHECKING:
+    from pratique.hookspecs import Launch
+    from pratique.host import Host
+    from pratique.report import Report
+    from pratique.run import Reply, Result
+    from pratique.sandbox.spec import Progress
+    from pratique.subject import Subject
+
+EPILOG: Final = """\
+The installer runs over a copy-on-write view of this machine: it sees everything as it is (private files excepted), and
+changes nothing. When it has ended, what it did is weighed against the policy, you decide, and what you admit is put in
+place.
+
+examples:
+  pratique run ./setup.run                    judge, ask, install
+  pratique run ./tool.deb --without           (as root) leave out what is undesirable, ask nothing
+  pratique run --network host -- npm install left-pad
+  pratique run --refuse --json ./setup.run    only look: print the report, install nothing
+
+exit codes:
+   0  installed (with or without parts left out)
+   1  a fault of ours                          6  the installer itself failed
+   2  wrong usage, or no such installer        7  deadline passed
+   3  invalid policy or host file              8  no room on the disk
+   4  this machine or user cannot             10  judged undesirable, not installed
+   5  the host changed meanwhile              11  clean but refused, or blocked as known
+                                             130  interrupted
+"""
+
+#: Options of ours that may also stand after the installer, as in `pratique run ./setup.run --without`.
+_TRAILING: Final = frozenset({"--install", "--without", "--refuse", "--json", "--anyway"})
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.usage = "pratique run [OPTIONS] INSTALLER [ARGUMENT...]\n       pratique run [OPTIONS] -- COMMAND..."
+    parser.epilog = EPILOG
+    choice = parser.add_argument_group("decide beforehand (no question is asked)").add_mutually_exclusive_group()
+    choice.add_argument("--install", dest="flag", action="store_const", const="install", help="install everything")
+    choice.add_argument(
+        "--without", dest="flag", action="store_const", const="without", help="install without what is undesirable"
+    )
+    choice.add_argument("--refuse", dest="flag", action="store_const", const="refuse", help="install nothing")
+    parser.add_argument(
+        "--policy", action="append", default=[], metavar="FILE", type=Path,
+        help="judge by this policy instead of the one in force (repeatable)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--network", choices=["none", "observed", "host"], help="the network the program gets (default: the policy's)"
+    )
+    parser.add_argument("--as-user", metavar="NAME", help="run the program as this user (root only)")
+    parser.add_argument("--anyway", action="store_true", help="go on although the installer itself failed")
+    parser.add_argument("--record", metavar="FILE", type=Path, help="keep the session, for `pratique replay`")
+    parser.add_argument("--from", dest="origin", metavar="URL", help="where the installer came from")
+    parser.add_argument(
+        "--json", nargs="?", const="-", metavar="FILE", help="write the report as JSON (to FILE with --json=FILE)"
+    )
+    parser.add_argument("--timeout", metavar="SECONDS", type=_seconds, help="end it after so long (30, 5m, 1h)")
+    parser.add_argument("--host", metavar="FILE", type=Path, help="the role file to use")
+    parser.add_argument("--disable", action="append", default=[], metavar="PLUGIN", help="run without this plugin")
+    parser.add_argument("installer", metavar="INSTALLER", help="the program to judge; or a command after --")
+    parser.add_argument("arguments", nargs=argparse.REMAINDER, metavar="ARGUMENT", help="handed to the installer")
+
+
+def prepare(words: Sequence[str]) -> list[str]:
+    """Make `--json ./setup.run` mean what it says: FILE is taken only from `--json=FILE`.
+
+    A decision may also follow the installer when nothing but such options follows: `./setup.run --without`.
+    """
+    before = list(words[: words.index("--")]) if "--" in words else list(words)
+    after = list(words[len(before) :])
+    trailing: list[str] = []
+    while not after and len(before) > 1 and before[-1].split("=", 1)[0] in _TRAILING:
+        trailing.insert(0, before.pop())
+    if not any(not word.startswith("-") for word in before):
+        before, trailing = before + trailing, []
+    return ["--json=-" if word == "--json" else word for word in [*trailing, *before]] + after
+
+
+def _seconds(text: str) -> float:
+    units = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+    number, unit = (text[:-1], text[-1]) if text[-1:] in units else (text, "s")
+    try:
+        value = float(number) * units[unit]
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"expected a time such as 30, 30s, 5m or 1h; found {text!r}") from None
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"expected a time above zero; found {text!r}")
+    return value
+
+
+def run(args: argparse.Namespace) -> int:
+    from pratique import history, policies, recording
+    from pratique import report as reporting
+    from pratique import run as running
+    from pratique.host import Host
+
+    _check_outputs(args)
+    host = Host.open(args.host, disable=args.disable)
+    vocabulary = host.vocabulary()
+    notes: tuple[str, ...] = ()
+    if args.policy:
+        policy = policies.load(args.policy, vocabulary=vocabulary)
+    else:
+        in_force = policies.in_force(vocabulary)
+        policy = in_force.policy
+        if in_force.problems:
+            print(in_force.problems, file=sys.stderr)
+            notes = ("the policy files have errors; the last good policy is in force",)
+    attended = sys.stdin.isatty() and sys.stderr.isatty()
+    face = TerminalFace(host, quiet=args.json == "-")
+    options = running.Options(
+        command=(args.installer, *args.arguments),
+        flag=args.flag,
+        network=args.network,
+        as_user=args.as_user,
+        anyway=args.anyway,
+        origin=args.origin,
+        timeout=args.timeout,
+        attended=attended,
+    )
+    result = running.run(options, policy, host, face, notes=notes)
+    try:
+        history.save(result.report)
+        if args.record:
+            recording.write(result.recording, args.record)
+        if args.json == "-":
+            sys.stdout.buffer.write(reporting.to_json(result.report))
+            sys.stdout.flush()
+        elif args.json:
+            Path(args.json).write_bytes(reporting.to_json(result.report))
+    except OSError as error:
+        raise PratiqueError(
+            f"the session is over ({_said(result)}), but its report could not be kept: {error}"
+        ) from None
+    face.finish(result)
+    return result.exit_code
+
+
+def _check_outputs(args: argparse.Namespace) -> None:
+    """Refuse before anything runs what could not be written afterwards."""
+    for option, file in (("--record", args.record), ("--json", args.json)):
+        if file and str(file) != "-" and not os.access(Path(file).absolute().parent, os.W_OK):
+            raise UsageError(
+                f"{option}: cannot write {file}", hint="name a file in a directory that exists and is yours"
+            )
+
+
+def _said(result: Result) -> str:
+    return result.message or "installed"
+
+
+class TerminalFace:
+    """The session on a terminal: a live line while it runs, then one screen."""
+
+    def __init__(self, host: Host, *, quiet: bool) -> None:
+        self._host = host
+        self._quiet = quiet
+        self._live = sys.stderr.isatty()
+        self._line_shown = False
+        self._at_line_start = True
+        self._last_output = 0.0
+        self._asked = False
+
+    def started(self, subject: Subject, launch: Launch) -> None:
+        if not self._quiet:
+            what = launch.describe or subject.kind
+            name = subject.path.rsplit("/", 1)[-1] or " ".join(subject.command)
+            print(f"pratique: {name} ({what}) runs in quarantine", file=sys.stderr)
+
+    def output(self, data: bytes) -> None:
+        """The installer's own output, untouched; the live line gives way to it."""
+        self._clear()
+        # With the report on standard output, the installer's words go to standard error.
+        stream = sys.stderr.buffer if self._quiet else sys.stdout.buffer
+        stream.write(data)
+        stream.flush()
+        self._at_line_start = data.endswith(b"\n")
+        self._last_output = time.monotonic()
+
+    def progress(self, progress: Progress, events: int) -> None:
+        """One live line, only where it cannot disturb: the cursor at a line's start, and no output for a moment."""
+        if not self._live or not self._at_line_start or time.monotonic() - self._last_output < 0.5:
+            return
+        files = f", {progress.files} files" if progress.files else ""
+        seen = f", {events} events" if events else ""
+        text = f"pratique: {progress.elapsed:.0f} s, {progress.processes} processes{files}{seen}"
+        sys.stderr.write("\r\x1b[2K" + text[: max(20, shutil.get_terminal_size().columns - 1)])
+        sys.stderr.flush()
+        self._line_shown = True
+
+    def _clear(self) -> None:
+        if self._line_shown:
+            sys.stderr.write("\r\x1b[2K")
+            sys.stderr.flush()
+            self._line_shown = False
+
+    def ended(self) -> None:
+        self._clear()
+
+    def ask(self, report: Report, *, can_leave_out: bool, can_remember: bool) -> Reply | None:
+        from rich.console import Console
+
+        from pratique.cli import screen
+        from pratique.hookspecs import Choice, Question
+        from pratique.report import to_builtins
+        from pratique.run import Reply
+
+        console = Console(stderr=True)
+        print(file=sys.stderr)
+        screen.show(report, console)
+        self._asked = True
+        remember = False
+        while True:
+            choices = [
+                Choice(key="w", value="without", text="install without what is undesirable") if can_leave_out else None,
+                Choice(key="i", value="install", text="install all"),
+                Choice(key="r", value="refuse", text="refuse"),
+                Choice(key="d", value="details", text="details"),
+                Choice(key="h", value="remember", text="remember for this file")
+                if can_remember and not remember
+                else None,
+            ]
+            title = "What shall be done? (will be remembered)" if remember else "What shall be done?"
+            question = Question(title=title, choices=tuple(filter(None, choices)), report=to_builtins(report))
+            answers = self._host.call("ask", first=True, question=question)
+            if not answers:
+                return None
+            match answers[0].value.choice:
+                case "details":
+                    screen.details(report, console)
+                case "remember":
+                    remember = True
+                case "install" | "without" | "refuse" as choice:
+                    return Reply(choice=choice, remember=remember)
+                case other:
+                    print(f"pratique: {answers[0].plugin} answered {other!r}, which was no choice", file=sys.stderr)
+                    return None
+
+    def finish(self, result: Result) -> None:
+        """The screen (unless it was shown with the question), and what was done, last line first to be read."""
+        from rich.console import Console
+
+        from pratique.cli import screen
+
+        console = Console(stderr=self._quiet)
+        if not self._quiet or console.is_terminal:
+            if not self._asked:
+                print(file=sys.stderr if self._quiet else sys.stdout)
+                screen.show(result.report, console)
+            for line in screen.done(result.report):
+                console.print(line, soft_wrap=True)
+        if result.exit_code != 0:
+            print(f"pratique: {result.message}", file=sys.stderr)
+            if result.hint:
+                print(f"  {result.hint}", file=sys.stderr)

@@ -1,0 +1,115 @@
+"""`pratique run`, without the screen: identify, quarantine, judge, decide, install.
+
+The stages hand values forward; nothing below calls back up except through the `Face`, which shows progress and asks.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Mapping
+
+import msgspec
+
+from pratique import deciding, judging, meaning
+from pratique.decisions import Decisions
+from pratique.hookspecs import Launch, Remedy
+from pratique.host import Host
+from pratique.identify import identify
+from pratique.policy.compile import compile_policy
+from pratique.policy.model import Policy
+from pratique.policy.score import Verdict
+from pratique.recording import Recording
+from pratique.report import Choice, DecisionPart
+from pratique.run.concluding import Conclusion, blocked, conclude, cut_short
+from pratique.run.options import Face, Options, Reply, Result
+from pratique.run.preparing import launch_for, network_for, person
+from pratique.run.watching import Watched, watch
+
+__all__ = ["Face", "Options", "Reply", "Result", "remedies", "run"]
+
+
+def run(options: Options, policy: Policy, host: Host, face: Face, *, notes: tuple[str, ...] = ()) -> Result:
+    """The whole way of one program. Raises `PratiqueError` where nothing was run or nothing can be said of it."""
+    account = person(options.as_user)
+    decisions = Decisions()
+    subject = identify(host, options.command, trust=policy.trust, origin=options.origin, decisions=decisions)
+    if subject.known == "blocked":
+        recording = Recording(
+            id=secrets.token_hex(4), subject=subject, home=account.home, started=time.time(), notes=notes,
+            components=(meaning.main_component(subject),), ended="blocked",
+        )  # fmt: skip
+        return _result(recording, blocked(recording, policy))
+    network, network_notes = network_for(options.network, policy, subject)
+    launch = launch_for(host, subject, options, network, account, policy)
+    watched = watch(options, policy, host, face, subject=subject, launch=launch, network=network, account=account)
+    with watched.quarantine:
+        recording = msgspec.structs.replace(watched.recording, notes=(*notes, *network_notes))
+        verdict = judging.judge(compile_policy(policy, home=account.home), recording)
+        if recording.ended != "completed":
+            return _result(recording, cut_short(recording, policy, verdict, options.timeout))
+        return _decide_and_install(options, policy, host, face, decisions, launch, recording, verdict, watched)
+
+
+def _decide_and_install(
+    options: Options, policy: Policy, host: Host, face: Face, decisions: Decisions, launch: Launch,
+    recording: Recording, verdict: Verdict, watched: Watched,
+) -> Result:  # fmt: skip
+    leaving = deciding.leave_out(recording, verdict, policy.decide, remedies(host))
+    remembered = decisions.lookup(recording.subject) if options.flag is None else None
+    failed = recording.exit_status != 0 and not options.anyway
+    reply: Reply | None = None
+
+    def ask() -> Choice | None:
+        nonlocal reply
+        # An installer that failed by itself has nothing to install: there is nothing to ask.
+        if not options.attended or failed:
+            return None
+        preview = conclude(recording, policy, verdict, leaving, None).report
+        reply = face.ask(preview, can_leave_out=leaving.offered, can_remember=bool(recording.subject.sha256))
+        return reply.choice if reply else None
+
+    decision = deciding.choose(
+        policy, verdict, leaving, flag=options.flag,
+        remembered=remembered.answers(verdict) if remembered else None, ask=ask,
+    )  # fmt: skip
+    conclusion = conclude(recording, policy, verdict, leaving, decision, hint=launch.hint)
+    if conclusion.exit_code == 0:
+        by_id = {effect.id: effect for effect in recording.effects}
+        committed = watched.quarantine.commit([by_id[i] for i in sorted(conclusion.wanted)])
+        if committed.skipped:
+            skipped = tuple(f"{one.path} was left as it is: {one.reason}" for one in committed.skipped)
+            recording = msgspec.structs.replace(recording, notes=(*recording.notes, *skipped))
+        conclusion = conclude(
+            recording, policy, verdict, leaving, decision, applied=frozenset(committed.applied), hint=launch.hint
+        )
+    else:
+        watched.quarantine.discard()
+    if reply is not None and reply.remember and conclusion.exit_code in (0, 10, 11):
+        decisions.remember(
+            recording.subject, reply.choice, verdict=verdict, by=policy.decide.remember_by,
+            expires_in=policy.decide.remember_for, policy=f"{policy.name} {policy.version}",
+        )  # fmt: skip
+    return _result(recording, conclusion, decision)
+
+
+def _result(recording: Recording, conclusion: Conclusion, decision: DecisionPart | None = None) -> Result:
+    from pratique.recording import Decided
+
+    decided = Decided(choice=decision.choice, source=decision.source) if decision else None
+    return Result(
+        report=conclusion.report,
+        exit_code=conclusion.exit_code,
+        recording=msgspec.structs.replace(recording, decided=decided),
+        message=conclusion.message,
+        hint=conclusion.hint,
+    )
+
+
+def remedies(host: Host) -> Mapping[str, Remedy]:
+    """Remedies by name; of two plugins that offer one name, the one asked first wins."""
+    found: dict[str, Remedy] = {}
+    for answer in host.call("remedies"):
+        for remedy in answer.value:
+            found.setdefault(remedy.name, remedy)
+    return found

@@ -1,0 +1,127 @@
+"""From a judged recording and a decision to what is installed, the exit code and the report.
+
+Pure, so that a replay comes to the same conclusion as the session itself did.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from pratique import deciding
+from pratique import report as reporting
+from pratique.deciding import LeavingOut
+from pratique.policy.model import Policy
+from pratique.policy.score import Verdict
+from pratique.recording import Recording
+from pratique.report import DecisionPart, Report, Treatment
+
+
+class Conclusion(msgspec.Struct, frozen=True, kw_only=True):
+    """`wanted` are the ids of the file effects to put on the host; empty unless `exit_code` is 0."""
+
+    report: Report
+    exit_code: int
+    message: str = ""
+    hint: str = ""
+    wanted: frozenset[int] = frozenset()
+
+
+def conclude(
+    recording: Recording, policy: Policy, verdict: Verdict, leaving: LeavingOut, decision: DecisionPart | None, *,
+    applied: frozenset[int] | None = None, hint: str = "",
+) -> Conclusion:  # fmt: skip
+    """What follows from the decision. `decision` None: not decided yet (the report shown with the question).
+
+    `applied` are the file effects that reached the host, once they have; until then all that are wanted count.
+    """
+    exit_code, message = _outcome(recording, verdict, leaving, decision)
+    wanted: frozenset[int] = frozenset()
+    if decision is not None and exit_code == 0:
+        dropped = leaving.effects if decision.choice == "without" else frozenset()
+        wanted = frozenset(
+            effect.id
+            for effect in recording.effects
+            if effect.type == "file" and not effect.unfit and effect.id not in dropped
+        )
+    report = reporting.make(
+        recording,
+        policy,
+        verdict,
+        decision=decision,
+        treatments=_treatments(verdict, leaving, decision, exit_code),
+        belongs=deciding.belonging(recording, verdict),
+        kept=_kept(recording, wanted if applied is None else applied),
+        without={"total": leaving.rest.total, "offered": leaving.offered},
+    )
+    return Conclusion(
+        report=report, exit_code=exit_code, message=message, hint=hint if exit_code == 6 else "", wanted=wanted
+    )
+
+
+def _outcome(
+    recording: Recording, verdict: Verdict, leaving: LeavingOut, decision: DecisionPart | None
+) -> tuple[int, str]:
+    """Exit code and a word for people. 10 and 11 win over 6 (docs/language.md; exit codes)."""
+    if decision is None:
+        return 0, ""
+    if decision.choice == "refuse":
+        if verdict.undesirable:
+            rest = "" if leaving.enough else "; even without what can be left out it is undesirable"
+            return 10, f"judged undesirable, not installed{rest}"
+        if decision.source != "policy" or recording.exit_status == 0 or recording.anyway:
+            return 11, "clean but refused; not installed"
+    if recording.exit_status != 0 and not recording.anyway:
+        return 6, f"the installer itself failed ({_status(recording.exit_status)}); nothing was committed"
+    return 0, ""
+
+
+def _status(status: int | None) -> str:
+    if status is None:
+        return "it was ended"
+    return f"ended by signal {-status}" if status < 0 else f"exit status {status}"
+
+
+def _kept(recording: Recording, applied: frozenset[int]) -> frozenset[int]:
+    """The effects that reached the host: the files applied, and what consists of nothing else."""
+    compound = {
+        effect.id
+        for effect in recording.effects
+        if effect.type != "file" and effect.parts and all(part in applied for part in effect.parts)
+    }
+    return applied | compound
+
+
+def _treatments(
+    verdict: Verdict, leaving: LeavingOut, decision: DecisionPart | None, exit_code: int
+) -> dict[int, Treatment]:
+    if decision is None:
+        return {}
+    if exit_code != 0:
+        return dict.fromkeys(range(len(verdict.findings)), Treatment(outcome="reverted"))
+    return dict(leaving.treatments) if decision.choice == "without" else {}
+
+
+def blocked(recording: Recording, policy: Policy) -> Conclusion:
+    """A program that is known and blocked is not run at all."""
+    decision = DecisionPart(choice="refuse", source="policy")
+    because = "; ".join(recording.subject.reasons)
+    return Conclusion(
+        report=reporting.make(recording, policy, None, decision=decision),
+        exit_code=11,
+        message=f"blocked as known ({because}); it was not run" if because else "blocked as known; it was not run",
+        hint="`pratique decisions` shows marks made by hand; `pratique policy explain` the policy's lists",
+    )
+
+
+def cut_short(recording: Recording, policy: Policy, verdict: Verdict, timeout: float | None) -> Conclusion:
+    """A session that was ended before the program had: shown as far as it got, and nothing installed."""
+    report = reporting.make(recording, policy, verdict, belongs=deciding.belonging(recording, verdict))
+    if recording.ended == "interrupted":
+        return Conclusion(report=report, exit_code=130, message="interrupted; nothing was committed")
+    after = f" after {timeout:g} s" if timeout is not None else ""
+    return Conclusion(
+        report=report,
+        exit_code=7,
+        message=f"not finished{after}: everything it started is gone, nothing was committed",
+        hint="give it more time with --timeout, or an answer if it was waiting for one",
+    )

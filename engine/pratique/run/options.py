@@ -1,0 +1,57 @@
+"""What a run is asked for, what it answers, and the side of it that people see."""
+
+from __future__ import annotations
+
+from typing import Literal, Protocol
+
+import msgspec
+
+from pratique.hookspecs import Launch
+from pratique.recording import Recording
+from pratique.report import Choice, Report
+from pratique.sandbox.spec import Progress
+from pratique.subject import Subject
+
+NetworkMode = Literal["none", "observed", "host"]
+
+
+class Options(msgspec.Struct, frozen=True, kw_only=True):
+    """What the person asked for. `command` is what stood after `run`."""
+
+    command: tuple[str, ...]
+    flag: Choice | None = None
+    network: NetworkMode | None = None
+    as_user: str | None = None
+    anyway: bool = False
+    origin: str | None = None
+    timeout: float | None = None  # s
+    attended: bool = False
+
+
+class Reply(msgspec.Struct, frozen=True, kw_only=True):
+    """The person's answer; `remember` says to keep it for this program."""
+
+    choice: Choice
+    remember: bool = False
+
+
+class Result(msgspec.Struct, frozen=True, kw_only=True):
+    """How it ended. `message` and `hint` are for people, when nothing was installed."""
+
+    report: Report
+    exit_code: int
+    recording: Recording
+    message: str = ""
+    hint: str = ""
+
+
+class Face(Protocol):
+    """The side of a session that people see."""
+
+    def started(self, subject: Subject, launch: Launch) -> None: ...
+    def progress(self, progress: Progress, events: int) -> None: ...
+    def output(self, data: bytes) -> None: ...
+    def ended(self) -> None: ...
+    def ask(self, report: Report, *, can_leave_out: bool, can_remember: bool) -> Reply | None:
+        """Put the one question; None: nobody can be asked."""
+        ...

@@ -1,0 +1,108 @@
+"""Before anything runs: as whom, with which network, started how. What is missing is said here, with exit code 4."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+
+import msgspec
+
+from pratique.errors import CannotError, UsageError
+from pratique.hookspecs import Launch, Request
+from pratique.host import Host
+from pratique.policy.model import NetworkRule, Policy
+from pratique.run.options import NetworkMode, Options
+from pratique.subject import Subject
+
+
+class Person(msgspec.Struct, frozen=True, kw_only=True):
+    """The account the program runs as."""
+
+    name: str
+    uid: int
+    gid: int
+    groups: tuple[int, ...]
+    home: str
+
+
+def person(name: str | None) -> Person:
+    """The account to run as: the one named (root only), else the caller's own.
+
+    Raises `CannotError` for somebody else's account without being root, `UsageError` for an account nobody has.
+    """
+    if name is None:
+        entry = pwd.getpwuid(os.geteuid())
+        return Person(
+            name=entry.pw_name, uid=entry.pw_uid, gid=os.getegid(), groups=tuple(os.getgroups()),
+            home=os.environ.get("HOME") or entry.pw_dir,
+        )  # fmt: skip
+    if os.geteuid() != 0:
+        raise CannotError(
+            "only root can run a program as somebody else", hint=f"sudo pratique run --as-user {name} ..."
+        )
+    try:
+        entry = pwd.getpwnam(name)
+    except KeyError:
+        raise UsageError(f"there is no user {name!r} on this machine", hint="`getent passwd` lists them") from None
+    groups = tuple(os.getgrouplist(name, entry.pw_gid))
+    return Person(name=name, uid=entry.pw_uid, gid=entry.pw_gid, groups=groups, home=entry.pw_dir)
+
+
+def network_for(flag: NetworkMode | None, policy: Policy, subject: Subject) -> tuple[NetworkRule, tuple[str, ...]]:
+    """The network the session gets, and what has to be said about it: the flag's, else the policy's for this kind.
+
+    Raises `CannotError` for a mode that is not available.
+    """
+    if flag == "observed":
+        raise CannotError(
+            "--network observed is not available yet: connections cannot be watched one by one",
+            hint="use --network none (the default), or --network host to open the network for this program",
+        )
+    if flag is not None:
+        return NetworkRule(mode=flag), ()
+    rule = policy.plan.network_for(subject.kind)
+    if rule.mode == "observed":
+        note = "the policy asks for an observed network, which is not available yet: the program had none"
+        return NetworkRule(mode="none"), (note,)
+    return rule, ()
+
+
+def launch_for(
+    host: Host, subject: Subject, options: Options, network: NetworkRule, account: Person, policy: Policy
+) -> Launch:
+    """How this program is started, by the plugin that knows its kind. Raises `CannotError` when it cannot be, here."""
+    request = Request(
+        arguments=options.command[1:],
+        network=network.mode,
+        attended=options.attended,
+        root=account.uid == 0,
+        home=account.home,
+        silent=policy.plan.silent_switches == "known",
+    )
+    answers = host.call("launch", first=True, subject=subject, request=request)
+    name = subject.path if subject.path and not subject.command[1:] else " ".join(subject.command)
+    if not answers:
+        failures = "; ".join(str(failure.message) for failure in host.failures() if failure.hook == "launch")
+        raise CannotError(
+            f"no plugin knows how to run a {subject.kind} program: {name}" + (f" ({failures})" if failures else ""),
+            hint="`pratique plugins` lists what is enabled; `pratique doctor` what this machine lacks",
+        )
+    launch: Launch = answers[0].value
+    what = launch.describe or subject.kind
+    if launch.cannot:
+        raise CannotError(launch.cannot, hint=launch.hint)
+    if launch.needs_root and account.uid != 0:
+        raise CannotError(f"a {what} can only be installed by root", hint=f"sudo pratique run {name}")
+    missing = {program: package for program, package in launch.needs.items() if not _on_path(program)}
+    if missing:
+        raise CannotError(
+            f"a {what} needs {', '.join(sorted(missing))}, which this machine lacks",
+            hint=f"sudo apt-get install {' '.join(sorted(set(missing.values())))}",
+        )
+    return launch
+
+
+def _on_path(program: str) -> bool:
+    path = os.environ.get("PATH", os.defpath) + ":/usr/local/sbin:/usr/sbin:/sbin"
+    return shutil.which(program, path=path) is not None

@@ -1,0 +1,115 @@
+"""One program in quarantine, from its start to the recording of everything that was seen."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import time
+from pathlib import Path
+
+import msgspec
+
+from pratique import meaning, places
+from pratique.hookspecs import Launch
+from pratique.host import Host
+from pratique.observing import Observers
+from pratique.policy.model import NetworkRule, Policy
+from pratique.recording import Coverage, Recording, Screen
+from pratique.run.options import Face, Options
+from pratique.run.preparing import Person
+from pratique.sandbox import environment
+from pratique.sandbox.quarantine import Quarantine
+from pratique.sandbox.spec import Ended, Spec
+from pratique.session import LiveSession
+from pratique.subject import Subject
+
+#: Characters of the installer's output kept in the recording.
+MOST_OUTPUT = 16 * 1024
+
+
+class Watched(msgspec.Struct, frozen=True):
+    """What was seen, and the quarantine that still holds what the program left."""
+
+    recording: Recording
+    quarantine: Quarantine
+
+
+def watch(
+    options: Options, policy: Policy, host: Host, face: Face, *,
+    subject: Subject, launch: Launch, network: NetworkRule, account: Person,
+) -> Watched:  # fmt: skip
+    """Run the program, wait for the observers, and put down everything that was seen.
+
+    The quarantine in the answer is the caller's to close. Raises `CannotError`, `NoRoomError`.
+    """
+    session_id = secrets.token_hex(4)
+    started = time.time()
+    mode = "host" if network.mode == "host" else "none"
+    base = environment.from_host(
+        os.environ, home=account.home, user=account.name, uid=account.uid, network=mode, attended=options.attended
+    )
+    spec = Spec(
+        id=session_id,
+        place=places.sessions() / session_id,
+        command=launch.command,
+        environment={**base, **launch.environment},
+        directory=launch.directory or str(Path.cwd()),
+        home=account.home,
+        uid=account.uid,
+        gid=account.gid,
+        groups=account.groups,
+        user=account.name,
+        hide=policy.plan.hide,
+        network=mode,
+        timeout=options.timeout,
+        attended=options.attended,
+    )
+    quarantine = Quarantine(spec)
+    try:
+        session = LiveSession(session_id, subject, policy.plan, account.home, quarantine)
+        observers = Observers(host, session.view)
+        observers.start()
+        face.started(subject, launch)
+        try:
+            ended = quarantine.run(
+                on_tick=lambda progress: face.progress(progress, observers.count), on_output=face.output
+            )
+        finally:
+            face.ended()
+        effects, components = meaning.give_meaning(
+            quarantine.effects(), subject, quarantine.read, quarantine.read_before
+        )
+        session.end(effects, components, ended.processes)
+        events, runs = observers.finish()
+    except BaseException:
+        quarantine.close()
+        raise
+    recording = Recording(
+        id=session_id,
+        subject=subject,
+        home=account.home,
+        started=started,
+        duration=ended.duration,
+        exit_status=ended.exit_status,
+        processes=ended.processes,
+        components=components,
+        events=events,
+        effects=effects,
+        screens=_screens(ended),
+        observers=runs,
+        # Nothing watches from inside yet: every program that ran is counted as not instrumented.
+        coverage=Coverage(
+            executed=len(ended.processes),
+            not_instrumented=tuple(dict.fromkeys(process.program for process in ended.processes if process.program)),
+        ),
+        open=(*(("network: host",) if mode == "host" else ()), *quarantine.open),
+        ended="interrupted" if ended.interrupted else "deadline" if ended.timed_out else "completed",
+        anyway=options.anyway,
+    )
+    return Watched(recording, quarantine)
+
+
+def _screens(ended: Ended) -> tuple[Screen, ...]:
+    """What the person saw, as far as the terminal showed it: the end of the output."""
+    text = ended.output_tail.decode("utf-8", "replace")
+    return (Screen(time=ended.duration, text=text[-MOST_OUTPUT:]),) if text.strip() else ()
