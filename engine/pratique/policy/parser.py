@@ -1,0 +1,390 @@
+"""From text to `syntax.File`: the LALR(1) automaton of grammar/policy.lark, run over the tokens.
+
+When a token fits nowhere, the error is noted, the statement it stands in is dropped, and parsing goes on behind it: a
+file with ten mistakes yields ten diagnostics.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Callable
+from functools import cache
+from typing import Any, Final, TypeAlias
+
+import msgspec
+
+from pratique.policy import syntax
+from pratique.policy.diagnostics import Diagnostic, Note
+from pratique.policy.expected import acceptable, found, in_words, near_keyword
+from pratique.policy.lexer import Tokens, lex, unquote
+from pratique.policy.model import Location
+from pratique.policy.tables import Rule, Tables, load
+
+#: Bytes a policy file may have.
+LARGEST: Final = 1 << 20
+#: Syntax errors after which a file is given up.
+ENOUGH: Final = 50
+
+_UNITS: Final = {
+    "": 1.0, "%": 0.01,
+    "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0,
+    "B": 1.0, "KiB": 2.0**10, "MiB": 2.0**20, "GiB": 2.0**30, "TiB": 2.0**40,
+}  # fmt: skip
+_BEGINNINGS: Final = frozenset(
+    "POLICY PART LET ACTION DISCLOSURE UNTICK SANDBOX TRUST REPUTATION SIGNATURES DECIDE DISTRIBUTE SAMPLES SPOOL "
+    "CHANNEL ALERT OVERRIDE DISABLE TEST".split()
+)
+#: Rules whose words together are one word of the record ("begins with").
+_WORDS: Final = frozenset({"operator", "bound", "standing"})
+#: Rules whose parts, however many, are one field of the record.
+_BUNDLES: Final = frozenset({"array", "any_of", "all_of", "any_criterion", "all_criteria"})
+
+Builder: TypeAlias = "Callable[[list[Any], int, Tokens], Any] | None"
+
+
+class Parsed(msgspec.Struct, frozen=True):
+    """A file as far as it could be read, and what was wrong with it."""
+
+    file: syntax.File
+    diagnostics: tuple[Diagnostic, ...]
+
+
+class Places:
+    """Turns offsets into lines and columns."""
+
+    def __init__(self, file: str, text: str) -> None:
+        self.file = file
+        self._lines = [0]
+        at = text.find("\n")
+        while at >= 0:
+            self._lines.append(at + 1)
+            at = text.find("\n", at + 1)
+
+    def __call__(self, at: int) -> Location:
+        line = bisect_right(self._lines, at)
+        return Location(self.file, line, at - self._lines[line - 1] + 1)
+
+
+def parse(text: str, file: str = "") -> Parsed:
+    """Read one file. Never raises for what the text holds: everything wrong is a diagnostic."""
+    nothing = syntax.File(0, (), ())
+    if (fault := _unreadable(text)) is not None:
+        code, message = fault
+        return Parsed(nothing, (Diagnostic(code=code, message=message, where=Location(file, 0, 0)),))
+    tokens = lex(text)
+    run = _Run(tokens, Places(file, text), load())
+    items = run.items()
+    comments = tuple(syntax.Comment(at, word) for at, word in tokens.comments)
+    return Parsed(syntax.File(0, items, comments), tuple(run.diagnostics))
+
+
+def _unreadable(text: str) -> tuple[str, str] | None:
+    if "\0" in text:
+        return "P0112", "this is not a text file: it holds a NUL byte"
+    if len(text) > LARGEST or (len(text) > LARGEST // 4 and len(text.encode("utf-8", "replace")) > LARGEST):
+        return "P0113", f"a policy file may have {LARGEST >> 20} MiB; split this one into parts"
+    return None
+
+
+class _Run:
+    """One pass over the tokens. The three stacks grow and shrink together."""
+
+    def __init__(self, tokens: Tokens, places: Places, tables: Tables) -> None:
+        self.tokens = tokens
+        self.places = places
+        self.tables = tables
+        self.states = [tables.start]
+        self.values: list[Any] = []
+        self.starts: list[int] = []  # the first token of each symbol on the stack
+        self.diagnostics = [
+            Diagnostic(code=p.code, message=p.message, where=places(p.at), length=p.length, help=p.help)
+            for p in tokens.problems
+        ]
+        self._failed_at = -1
+
+    def items(self) -> tuple[syntax.Item, ...]:
+        """The items of the file, those with errors left out."""
+        index = 0
+        while True:
+            index = self._advance(index)
+            if index < 0:
+                return self.values[0] if self.values and isinstance(self.values[0], tuple) else ()
+            if len(self.diagnostics) >= ENOUGH:
+                return ()
+            if (index := self._recover(index)) < 0:
+                return ()
+
+    def _advance(self, index: int) -> int:
+        """Parse from this token; the index of the token that fits nowhere, -1 when all is read."""
+        tokens, states, values, starts = self.tokens, self.states, self.values, self.starts
+        kinds, at = tokens.kinds, tokens.starts
+        moves, gotos = self.tables.moves, self.tables.gotos
+        rules = _rules()
+        kind = kinds[index]
+        while True:
+            row = moves[states[-1]]
+            move = row.get(kind)
+            if move is None:
+                if kind != "NAME" and kind in _keywords():
+                    move = row.get("NAME")
+                if move is None:
+                    return index
+            if move >= 0:
+                states.append(move)
+                values.append(index)
+                starts.append(index)
+                index += 1
+                kind = kinds[index]
+                continue
+            size, name, build = rules[~move]
+            if size == 1:
+                states.pop()
+                if build is not None:
+                    values[-1] = build(values[-1:], at[starts[-1]], tokens)
+            elif size:
+                first = starts[-size]
+                parts = values[-size:]
+                del values[-size:], states[-size:], starts[-size:]
+                starts.append(first)
+                values.append(build(parts, at[first], tokens))  # type: ignore[misc]
+            else:
+                starts.append(index)
+                values.append(build([], 0, tokens))  # type: ignore[misc]
+            if name == "start":
+                return -1
+            states.append(gotos[states[-1]][name])
+
+    def _recover(self, index: int) -> int:
+        """Note the error at this token and drop its statement; the token to go on with, -1 for none."""
+        kinds = self.tokens.kinds
+        if index == self._failed_at:  # it still fits nowhere: leave it out
+            return index + 1 if kinds[index] != "$END" else -1
+        self._failed_at = index
+        if kinds[index] == "$END":
+            self._note_unclosed(index)
+            return -1
+        begins = index == 0 or kinds[index - 1] in ("_SEP", "LBRACE")
+        if begins and kinds[index] in _BEGINNINGS and self.places(self.tokens.starts[index]).column == 1:
+            opening = self._outermost_brace()
+            if opening is not None:  # a new item at the margin: the block before it was not closed
+                self._note_unclosed(index)
+                self._drop_from(self._statement(opening))
+                return index
+        first = self._statement(index)
+        if not any(self.tokens.starts[first] <= p.at <= self.tokens.starts[index] for p in self.tokens.problems):
+            self._note_unexpected(index, begins)
+        self._drop_from(first)
+        if self._outermost_brace() is None:
+            return self._next_item(index)
+        depth = 0
+        while (kind := kinds[index]) != "$END":
+            if kind == "LBRACE":
+                depth += 1
+            elif kind == "RBRACE":
+                if depth == 0:
+                    return index
+                depth -= 1
+            elif kind == "_SEP" and depth == 0:
+                return index + 1
+            index += 1
+        return index
+
+    def _next_item(self, index: int) -> int:
+        """The next token that begins an item of the file: at the margin, or behind a separator."""
+        kinds, depth = self.tokens.kinds, 0
+        while kinds[index] != "$END":
+            depth = max(0, depth + (kinds[index] == "LBRACE") - (kinds[index] == "RBRACE"))
+            index += 1
+            if kinds[index] in _BEGINNINGS and kinds[index - 1] in ("_SEP", "RBRACE"):
+                if depth == 0 or self.places(self.tokens.starts[index]).column == 1:
+                    return index
+        return index
+
+    def _statement(self, index: int) -> int:
+        """The first token of the statement that this token stands in."""
+        kinds, depth = self.tokens.kinds, 0
+        while index > 0:
+            kind = kinds[index - 1]
+            if kind == "RBRACE":
+                depth += 1
+            elif kind == "LBRACE":
+                if depth == 0:
+                    break
+                depth -= 1
+            elif kind == "_SEP" and depth == 0:
+                break
+            index -= 1
+        return index
+
+    def _drop_from(self, first: int) -> None:
+        while self.starts and self.starts[-1] >= first:
+            self.starts.pop()
+            self.values.pop()
+            self.states.pop()
+
+    def _outermost_brace(self) -> int | None:
+        return next((v for v in self.values if type(v) is int and self.tokens.kinds[v] == "LBRACE"), None)
+
+    def _innermost_brace(self) -> int | None:
+        return next((v for v in self.values[::-1] if type(v) is int and self.tokens.kinds[v] == "LBRACE"), None)
+
+    def _note_unclosed(self, index: int) -> None:
+        opening = self._innermost_brace()
+        if opening is None:
+            self._note_unexpected(index, False)
+            return
+        at = self.tokens.starts
+        message = "this block is not closed"
+        if self.tokens.kinds[index] == "$END":
+            self._note("P0101", message, at[opening], 1, help='it ends with "}"')
+        else:
+            related = (Note(self.places(at[index]), f"expected }} before this {self.tokens.words[index]}"),)
+            self._note("P0101", message, at[opening], 1, related=related)
+
+    def _note_unexpected(self, index: int, begins: bool) -> None:
+        tokens, states = self.tokens, self.states
+        expected = acceptable(self.tables, states, self.tables.moves[states[-1]])
+        what, words = found(tokens, index), in_words(expected)
+        message = f"no statement here begins with {what}" if begins and "_SEP" not in expected else ""
+        if what == '"}"' and self._outermost_brace() is None:
+            message, words = "this } closes nothing", ""
+        self._note(
+            "P0100",
+            message or f"expected {words}; found {what}",
+            tokens.starts[index],
+            len(tokens.words[index].rstrip("\n")) or 1,
+            note=f"expected {words}" if message and words else "",
+            help=near_keyword(tokens, index, expected) if tokens.words[index][:1].isalpha() else "",
+        )
+
+    def _note(
+        self, code: str, message: str, at: int, length: int, note: str = "", help: str = "", related: tuple[Note, ...] = ()
+    ) -> None:
+        self.diagnostics.append(
+            Diagnostic(
+                code=code, message=message, where=self.places(at), length=length, note=note, help=help, related=related
+            )
+        )
+
+
+# -- from the parts of a rule to its record ---------------------------------------------------------------------------
+
+
+@cache
+def _keywords() -> frozenset[str]:
+    return frozenset(kind for word, kind in load().keywords.items() if word[0].isalpha())
+
+
+@cache
+def _rules() -> list[tuple[int, str, Builder]]:
+    return [(len(rule.parts), rule.name, _builder(rule)) for rule in load().rules]
+
+
+def _leaf(index: int, tokens: Tokens) -> Any:
+    """The record of one token."""
+    kind, word, at = tokens.kinds[index], tokens.words[index], tokens.starts[index]
+    if kind == "TEXT":
+        return syntax.Text(at, unquote(word))
+    if kind == "REGEX":
+        quote = word[2]
+        end = word.rindex(quote)
+        value = word[3:end]
+        return syntax.Pattern(at, value.replace('\\"', '"') if quote == '"' else value, word[end + 1 :])
+    if kind in ("NUMBER", "DURATION", "SIZE", "SHARE"):
+        digits = word.rstrip("%mshdBKiMGT")
+        unit = word[len(digits) :]
+        if unit == "%":
+            return syntax.Quantity(at, float(digits) / 100, unit)
+        return syntax.Quantity(at, float(digits) * _UNITS[unit], unit)
+    return syntax.Name(at, word)
+
+
+def _builder(rule: Rule) -> Builder:
+    """How the values of a rule's parts become its own value; None: the only value is handed on."""
+    gaps = any(gap for _, _, gap in rule.parts) or rule.after
+    kept = [(place, terminal) for place, (terminal, keep, _) in enumerate(rule.parts) if keep]
+    name = rule.name.partition("{")[0]
+    if name.startswith("_") and not name.startswith("__"):
+        place, terminal = kept[0]
+        if not terminal and len(rule.parts) == 1:
+            return None
+        if terminal:
+            return lambda parts, at, tokens: _leaf(parts[place], tokens)
+        return lambda parts, at, tokens: parts[place]
+    if rule.grows:
+        return _growing(kept)
+    gather = _gathering(rule, kept) if gaps else _plain(kept)
+    if name.startswith("__"):
+        return lambda parts, at, tokens: gather(parts, tokens)
+    if name in _WORDS:
+        return lambda parts, at, tokens: syntax.Name(at, " ".join(leaf.value for leaf in gather(parts, tokens)))
+    record = syntax.RECORDS.get(name)
+    if record is None:
+        return lambda parts, at, tokens: tuple(gather(parts, tokens))
+    if name in _BUNDLES:
+        return lambda parts, at, tokens: record(at, tuple(gather(parts, tokens)))  # type: ignore[call-arg]
+    lacking = [None] * (len(record.__struct_fields__) - 1 - len(kept) - sum(g for _, _, g in rule.parts) - rule.after)
+    if lacking:
+        return lambda parts, at, tokens: record(at, *gather(parts, tokens), *lacking)
+    return lambda parts, at, tokens: record(at, *gather(parts, tokens))
+
+
+Gather: TypeAlias = "Callable[[list[Any], Tokens], list[Any]]"
+
+
+def _plain(kept: list[tuple[int, bool]]) -> Gather:
+    """The values of the kept parts; the list of an inner list rule (`__x_star`) is put in place of itself."""
+    if len(kept) == 1:
+        place, terminal = kept[0]
+        if terminal:
+            return lambda parts, tokens: [_leaf(parts[place], tokens)]
+
+        def only(parts: list[Any], tokens: Tokens) -> list[Any]:
+            value = parts[place]
+            return value if type(value) is list else [value]
+
+        return only
+
+    def several(parts: list[Any], tokens: Tokens) -> list[Any]:
+        out: list[Any] = []
+        for place, terminal in kept:
+            value = parts[place]
+            if terminal:
+                out.append(_leaf(value, tokens))
+            elif type(value) is list:
+                out += value
+            else:
+                out.append(value)
+        return out
+
+    return several
+
+
+def _gathering(rule: Rule, kept: list[tuple[int, bool]]) -> Gather:
+    """As `_plain`, with None in the place of each optional part that is not there."""
+    plan: list[tuple[int, bool] | None] = []
+    for place, (terminal, keep, gap) in enumerate(rule.parts):
+        plan += [None] * gap
+        if keep:
+            plan.append((place, terminal))
+    plan += [None] * rule.after
+
+    def gather(parts: list[Any], tokens: Tokens) -> list[Any]:
+        return [
+            None if one is None else _leaf(parts[one[0]], tokens) if one[1] else parts[one[0]] for one in plan
+        ]
+
+    return gather
+
+
+def _growing(kept: list[tuple[int, bool]]) -> Builder:
+    """`__x_star: __x_star "," x`: the list so far takes one more."""
+    if len(kept) == 1:
+        return lambda parts, at, tokens: parts[0]
+    place, terminal = kept[1]
+
+    def grow(parts: list[Any], at: int, tokens: Tokens) -> list[Any]:
+        parts[0].append(_leaf(parts[place], tokens) if terminal else parts[place])
+        return parts[0]  # type: ignore[no-any-return]
+
+    return grow
