@@ -25,12 +25,23 @@ def find(given: Path | None = None) -> Path:
 
     A file that was asked for is answered whether it exists or not; reading it says so.
     """
+    return _search(given)[0]
+
+
+def reason(given: Path | None = None) -> str:
+    """Why `find` answers what it answers, in words."""
+    return _search(given)[1]
+
+
+def _search(given: Path | None) -> tuple[Path, str]:
     if given is not None:
-        return given
+        return given, "given with --host"
     if named := os.environ.get("PRATIQUE_HOST"):
-        return Path(named)
+        return Path(named), "named by PRATIQUE_HOST"
     own = places.config() / "host.yaml"
-    return own if own.exists() else shipped()
+    if os.path.lexists(own):  # a dangling link was meant to say something: reading it complains
+        return own, "in the settings directory"
+    return shipped(), f"shipped; there is no {own}"
 
 
 def read(path: Path) -> HostFile:
