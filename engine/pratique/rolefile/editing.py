@@ -115,12 +115,13 @@ def _replaced(text: str, key: Node, old: Node, new: str) -> str:
 def _inserted(text: str, block: Any, words: list[str], value: Any) -> str:
     new = f"{_flow(words[0])}: {_flow(_nested(words[1:], value))}"
     if block.flow_style or not block.value:
-        close: int = block.end_mark.index - 1
-        inside = text[block.start_mark.index + 1 : close].rstrip()
+        opening, close = int(block.start_mark.index) + 1, int(block.end_mark.index) - 1
+        inside = text[opening:close].rstrip()
         joint = ", " if inside and not inside.endswith(",") else ""
-        return text[: block.start_mark.index + 1] + inside + joint + new + text[close:]
-    last = _line_end(text, _end(text, block.value[-1][1]) or block.value[-1][0].end_mark.index)
-    return text[:last] + "\n" + " " * block.value[0][0].start_mark.column + new + text[last:]
+        return text[:opening] + inside + joint + new + text[close:]
+    last = _line_end(text, _end(text, block))
+    column: int = block.value[0][0].start_mark.column
+    return text[:last] + "\n" + " " * column + new + text[last:]
 
 
 def _removed(text: str, block: MappingNode, key: Node, old: Node) -> str:
