@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -54,3 +55,55 @@ def pratique(state: Path, tmp_path: Path) -> Pratique:
         return Ran(done.returncode, done.stdout, done.stderr)
 
     return run
+
+
+class HostWatch:
+    """Whether anything on this machine's root file system changed since a moment.
+
+    ctime cannot be set by a program, and a deletion changes its directory's: a walk that finds no newer ctime shows that
+    no file came, went or changed. Left out: this checkout, the tests' own temporary directories and caches.
+    """
+
+    def __init__(self, *own: Path) -> None:
+        self._own = [ROOT, *own]
+        self.start()
+
+    def start(self) -> None:
+        """From now on."""
+        time.sleep(0.02)  # ctime is as coarse as the kernel's tick
+        self._since = time.time_ns()
+
+    def changed(self) -> list[str]:
+        """Paths changed since; empty when the host is byte for byte as it was."""
+        own = {str(path.resolve()) for path in self._own}
+        found: list[str] = []
+        pending = ["/"]
+        device = os.stat("/").st_dev
+        while pending:
+            directory = pending.pop()
+            try:
+                entries = list(os.scandir(directory))
+            except (PermissionError, FileNotFoundError, NotADirectoryError):
+                continue
+            for entry in entries:
+                if entry.path in own:
+                    continue
+                try:
+                    status = entry.stat(follow_symlinks=False)
+                except FileNotFoundError:
+                    continue
+                if status.st_dev != device:
+                    continue
+                if status.st_ctime_ns > self._since:
+                    found.append(entry.path)
+                if entry.is_dir(follow_symlinks=False):
+                    pending.append(entry.path)
+        # A directory that holds one of ours changes with it.
+        parents = {str(parent) for path in self._own for parent in path.resolve().parents}
+        return [path for path in sorted(found) if path not in parents]
+
+
+@pytest.fixture
+def host_watch(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> HostWatch:
+    """Watches the whole root file system; `changed()` says what changed since the last `start()`."""
+    return HostWatch(tmp_path, tmp_path_factory.getbasetemp(), ROOT)
