@@ -1,0 +1,100 @@
+"""Lasting changes are told as events."""
+
+from __future__ import annotations
+
+from pratique.events import Event
+from pratique.recording import Effect, FileState
+from pratique.testing import FakeSession, conformance, record
+from pratique_detectors import effects as detector
+
+test_conformance = conformance("pratique_detectors.effects")
+
+
+def state(**given) -> FileState:
+    return FileState(**({"type": "file", "mode": 0o644, "uid": 0, "gid": 0, "size": 5, "sha256": "new"} | given))
+
+
+def told(effect: Effect, now: bytes = b"", before: bytes = b"") -> list[Event]:
+    session = FakeSession(
+        effects=[effect],
+        files={effect.path: now} if effect.after else {},
+        files_before={effect.path: before} if effect.before else {},
+    )
+    return record(detector, session)
+
+
+def change(op="add", path="/etc/x", **given) -> Effect:
+    return Effect(id=7, type="file", op=op, path=path, component="x", **given)
+
+
+def test_a_new_file_is_created_and_written():
+    create, write = told(change(after=state()), now=b"one\ntwo\n")
+    assert (create.kind, create.fields["type"], create.effect, create.component) == ("file.create", "file", 7, "x")
+    assert (write.kind, write.fields["added"], write.fields["by_package_manager"]) == ("file.write", "one\ntwo", False)
+
+
+def test_an_empty_new_file_is_not_written():
+    assert [event.kind for event in told(change(after=state(size=0)))] == ["file.create"]
+
+
+def test_changed_lines_are_those_that_came_and_went():
+    effect = change("modify", before=state(sha256="old"), after=state())
+    (write,) = told(effect, now=b"same\nnew\n", before=b"same\nold\n")
+    assert (write.fields["added"], write.fields["removed"]) == ("new", "old")
+
+
+def test_binary_and_large_files_have_no_lines():
+    effect = change("modify", before=state(sha256="old"), after=state())
+    assert told(effect, now=b"\0\1", before=b"a")[0].fields["added"] == ""
+    large = change(after=state(size=10**6))
+    assert told(large, now=b"x\n" * 10**5)[1].fields["added"] == ""
+
+
+def test_a_stand_in_is_never_compared_with_what_it_hides():
+    effect = change("modify", before=state(sha256="old"), after=state(), unfit="hidden")
+    assert told(effect, now=b"new\n", before=b"secret\n")[0].fields["removed"] == ""
+
+
+def test_a_new_setuid_program_is_told_by_its_mode():
+    events = told(change(after=state(mode=0o4755)), now=b"\x7fELF")
+    assert [event.kind for event in events] == ["file.create", "file.write", "file.mode"]
+    assert events[-1].fields["setuid"] is True
+
+
+def test_a_mode_that_changed_is_told_without_a_write():
+    (mode,) = told(change("modify", before=state(), after=state(mode=0o666)))
+    assert (mode.kind, mode.fields["world_writable"], mode.fields["setuid"]) == ("file.mode", True, False)
+
+
+def test_a_changed_owner_is_told():
+    (owner,) = told(change("modify", before=state(), after=state(uid=1000)))
+    assert (owner.kind, owner.fields["owner"]) == ("file.owner", "1000")
+
+
+def test_a_file_that_became_a_link_went_and_came():
+    link = state(type="link", target="/dev/null", sha256="", size=0, mode=0o777)
+    events = told(change("modify", path="/root/.bash_history", before=state(), after=link))
+    assert [event.kind for event in events] == ["file.delete", "file.create"]
+    assert events[1].fields["target"] == "/dev/null"
+
+
+def test_what_a_package_owns_is_by_the_package_manager():
+    events = told(change(after=state(), details={"by_package_manager": "true", "package": "nginx"}))
+    assert all(event.fields["by_package_manager"] and event.fields["package"] == "nginx" for event in events)
+
+
+def test_accounts_services_and_packages_have_events_of_their_own():
+    effects = [
+        Effect(id=1, type="account", op="add", path="/etc/passwd", details={"name": "toor", "uid": "0", "can_log_in": "true"}),
+        Effect(id=2, type="account", op="modify", path="/etc/passwd", details={"name": "ann", "change": "joined sudo"}),
+        Effect(id=3, type="service", op="add", path="/w/x.service", details={"name": "x.service", "what": "enable"}),
+        Effect(id=4, type="service", op="add", path="/w/x.timer", details={"name": "x.timer", "what": "add", "unit": "timer"}),
+        Effect(id=5, type="package", op="add", path="/s", details={"package": "hello", "version": "1", "manager": "dpkg"}),
+        Effect(id=6, type="package", op="delete", path="/s", details={"package": "old", "manager": "dpkg"}),
+    ]  # fmt: skip
+    events = record(detector, FakeSession(effects=effects))
+    assert [event.kind for event in events] == [
+        "account.add", "account.modify", "service.enable", "service.add", "package.install", "package.remove",
+    ]  # fmt: skip
+    assert events[0].fields["uid"] == 0
+    assert events[0].fields["can_log_in"] is True
