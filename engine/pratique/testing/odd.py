@@ -25,7 +25,7 @@ def odd_session() -> FakeSession:
         Effect(id=0, type="file", op="add", path="/srv/device", after=device),
         Effect(id=0, type="file", op="modify", path="/srv/no-states"),
         Effect(id=0, type="account", op="add", path="/etc/passwd", details={}),
-        Effect(id=0, type="account", op="modify", path="/etc/passwd", details={"name": "", "uid": "4294967295"}),
+        Effect(id=0, type="account", op="modify", path="/etc/passwd", details={"name": "", "uid": "no number"}),
         Effect(id=0, type="service", op="add", path="/etc/systemd/system/x.service", details={"name": "x"}),
         Effect(id=0, type="package", op="delete", path="", details={"package": "x", "version": ""}),
         Effect(id=0, type="registry", op="add", path="HKCU\\Software\\X"),

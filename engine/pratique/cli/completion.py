@@ -1,0 +1,55 @@
+"""`pratique completion`: a script for bash, zsh or tcsh that completes commands, options and files."""
+
+from __future__ import annotations
+
+import argparse
+
+from pratique.errors import CannotError
+
+_EPILOG = """\
+examples:
+  pratique completion bash > /etc/bash_completion.d/pratique
+  pratique completion zsh > "${fpath[1]}/_pratique"
+"""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.epilog = _EPILOG
+    parser.add_argument("shell", choices=["bash", "zsh", "tcsh"], help="the shell it is for")
+
+
+def run(args: argparse.Namespace) -> int:
+    try:
+        import shtab
+    except ImportError:
+        raise CannotError("shell completion needs shtab", hint="pip install 'pratique[completion]'") from None
+    print(shtab.complete(whole_parser(), shell=args.shell))
+    return 0
+
+
+def whole_parser() -> argparse.ArgumentParser:
+    """One parser that holds those of all commands: what the command line understands, for reading only."""
+    from pratique.cli import main
+
+    parser = argparse.ArgumentParser(prog="pratique")
+    parser.add_argument("--version", action="store_true", help="show the version and exit")
+    commands = parser.add_subparsers()
+    for name, (_, text) in main.COMMANDS.items():
+        own = main.parser_for(name)
+        commands.add_parser(name, parents=[own], add_help=False, help=text, prog=own.prog)
+    _complete_files(parser)
+    return parser
+
+
+def _complete_files(parser: argparse.ArgumentParser) -> None:
+    """Arguments that name files or folders say so in their metavar; that is where file names are completed."""
+    import shtab
+
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for inner in {id(one): one for one in action.choices.values()}.values():
+                _complete_files(inner)
+        elif str(action.metavar) == "DIR":
+            action.complete = shtab.DIRECTORY  # type: ignore[attr-defined]
+        elif any(word in str(action.metavar) for word in ("FILE", "PATH", "INSTALLER", "RECORDING")):
+            action.complete = shtab.FILE  # type: ignore[attr-defined]
