@@ -50,9 +50,9 @@ def identify(
 ) -> Subject:
     """What the person wants run: the path of an installer with its arguments, or a command.
 
-    A command is a program on the PATH (or a virtual environment's pip), anything else the path of a file. `origin` (`--from`) wins
-    over what the file remembers of where it came from. `decisions` holds the person's marks; `answer_within` is what
-    each `reputation` plugin is given, in seconds.
+    A command is a program on the PATH (or a virtual environment's pip), anything else the path of a file. `origin`
+    (`--from`) wins over what the file remembers of where it came from. `decisions` holds the person's marks;
+    `answer_within` is what each `reputation` plugin is given, in seconds.
 
     Raises `UsageError` for what is not there, not readable, not a program or not executable; `PolicyError` for a hash
     list that cannot be used; `ConflictError` when the file is changed while it is looked at.
@@ -156,7 +156,7 @@ def _as_command(typed: tuple[str, ...]) -> str | None:
     """The absolute path of the program when a command was typed, None when a file was. Links are kept: npm is one."""
     first = typed[0]
     if "/" in first:
-        place = Path(os.path.normpath(Path(first).absolute()))
+        place = Path(first).parent.resolve() / Path(first).name
         if not (place.is_file() and os.access(place, os.X_OK)):
             return None
         manager = command_kind(typed) != "command" and _in_virtual_environment(place)

@@ -1,0 +1,1 @@
+"""How each kind of program is known by its content and started: one module a kind."""

@@ -2,8 +2,8 @@
 
 A decision is remembered for one file (by its SHA-256), or for all of one maker's files of one name (by signer and name)
 when the signature is valid and of a trusted signer; for anything less it narrows to the file. What was agreed to is
-kept with it: an `install` or `without` speaks only for the undesirable actions the person was shown then, so that a version
-which does more is asked about again. A `refuse` always speaks.
+kept with it: an `install` or `without` speaks only for the undesirable actions the person was shown then, so that a
+version which does more is asked about again. A `refuse` always speaks.
 """
 
 from __future__ import annotations

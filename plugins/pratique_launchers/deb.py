@@ -1,0 +1,155 @@
+"""Debian packages: known by their members, described by their control file, installed by apt."""
+
+from __future__ import annotations
+
+import io
+import lzma
+import shutil
+import subprocess
+import tarfile
+import threading
+import zlib
+from pathlib import Path
+from typing import BinaryIO, Final
+
+from pratique import Facts, Launch, Request, Subject, hookimpl
+from pratique_launchers import ar
+
+#: The largest control archives known have some 5 MiB (many conffiles, long changelogs in templates).
+LARGEST_CONTROL: Final = 32 * 1024 * 1024  # bytes, unpacked
+LARGEST_FIELD_FILE: Final = 1024 * 1024  # bytes
+XZ_MEMORY: Final = 128 * 1024 * 1024  # bytes
+DPKG_PATIENCE: Final = 5.0  # s
+MAINTAINER_SCRIPTS: Final = ("config", "preinst", "postinst", "prerm", "postrm")
+FIELDS: Final = {
+    "Package": "package", "Version": "version", "Architecture": "architecture", "Maintainer": "maintainer",
+    "Depends": "depends", "Pre-Depends": "pre_depends", "Section": "section", "Homepage": "homepage",
+    "Installed-Size": "installed_kib",
+}  # fmt: skip
+
+
+@hookimpl
+def identify(path: Path) -> Facts | None:
+    with path.open("rb") as file:
+        if file.read(8) != ar.MAGIC:
+            return None
+        size = path.stat().st_size
+        try:
+            found = list(ar.members(file, size))
+        except ValueError as error:
+            file.seek(0)
+            if not file.read(24).endswith(b"debian-binary   "):
+                return None  # a library of objects, say
+            return Facts(kind="deb", certainty=0.8, facts={"damaged": str(error)})
+        if not found or found[0].name != "debian-binary":
+            return None
+        try:
+            facts = describe(file, found, path)
+        except (ValueError, OSError, EOFError, zlib.error, lzma.LZMAError, tarfile.TarError) as error:
+            return Facts(kind="deb", certainty=0.9, facts={"damaged": f"its control archive: {error}"})
+    return Facts(kind="deb", certainty=0.95, name=facts.get("package"), facts=facts)
+
+
+def describe(file: BinaryIO, found: list[ar.Member], path: Path) -> dict[str, str]:
+    """The control file's fields and which maintainer scripts there are. Raises `ValueError` and what unpacking raises."""
+    control = next((member for member in found if member.name.startswith("control.tar")), None)
+    if control is None:
+        raise ValueError("there is none")
+    unpacked = unpack(file, control, path)
+    facts: dict[str, str] = {}
+    scripts = []
+    with tarfile.open(fileobj=io.BytesIO(unpacked), mode="r:") as archive:
+        for entry in archive:
+            name = entry.name.removeprefix("./")
+            if name in MAINTAINER_SCRIPTS and entry.isfile():
+                scripts.append(name)
+            elif name == "control" and entry.isfile() and entry.size <= LARGEST_FIELD_FILE:
+                content = archive.extractfile(entry)
+                facts = fields(content.read().decode("utf-8", "replace")) if content is not None else {}
+    if "package" not in facts:
+        raise ValueError("no control file with a Package field")
+    if scripts:
+        facts["maintainer_scripts"] = ", ".join(name for name in MAINTAINER_SCRIPTS if name in scripts)
+    return facts
+
+
+def unpack(file: BinaryIO, control: ar.Member, path: Path) -> bytes:
+    """The control archive unpacked, by whichever packer was used. Raises `ValueError` when it is too large."""
+    file.seek(control.offset)
+    packed = file.read(min(control.size, LARGEST_CONTROL))
+    limit = LARGEST_CONTROL + 1
+    suffix = control.name.removeprefix("control.tar")
+    if suffix == "":
+        unpacked = packed
+    elif suffix == ".gz":
+        unpacked = zlib.decompressobj(wbits=31).decompress(packed, limit)
+    elif suffix == ".xz":
+        unpacked = lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=XZ_MEMORY).decompress(packed, limit)
+    elif suffix == ".zst":
+        unpacked = _unpack_by_dpkg(path, limit)
+    else:
+        raise ValueError(f"packed in an unknown way: {control.name}")
+    if len(unpacked) > LARGEST_CONTROL:
+        raise ValueError(f"larger than {LARGEST_CONTROL >> 20} MiB unpacked")
+    return unpacked
+
+
+def _unpack_by_dpkg(path: Path, limit: int) -> bytes:
+    """Python has no zstd before 3.14; dpkg does."""
+    command = ["dpkg-deb", "--ctrl-tarfile", str(path)]
+    try:
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as running:
+            assert running.stdout is not None
+            late = threading.Timer(DPKG_PATIENCE, running.kill)
+            late.start()
+            content = running.stdout.read(limit)
+            late.cancel()
+            running.kill()  # it has ended, or writes more than is wanted
+    except FileNotFoundError:
+        raise ValueError("packed with zstd, and this machine has no dpkg-deb to unpack it") from None
+    if not content:
+        raise ValueError("dpkg-deb cannot unpack it")
+    return content
+
+
+def fields(control: str) -> dict[str, str]:
+    """The fields of a control file that say something to a person; `description` is its first line."""
+    facts: dict[str, str] = {}
+    name = ""
+    for line in control.splitlines():
+        if line[:1] in (" ", "\t"):
+            if name in FIELDS:
+                facts[FIELDS[name]] += " " + line.strip()
+            continue
+        name, colon, value = line.partition(":")
+        if not colon:
+            continue
+        if name in FIELDS:
+            facts[FIELDS[name]] = value.strip()
+        elif name == "Description":
+            facts["description"] = value.strip()
+    return facts
+
+
+@hookimpl
+def launch(subject: Subject, request: Request) -> Launch | None:
+    if subject.kind != "deb":
+        return None
+    damaged = subject.facts.get("damaged")
+    hint = "if it depends on packages that are not installed: run again with `--network host`"
+    if shutil.which("apt-get") is None:
+        command: tuple[str, ...] = ("dpkg", "--install", *request.arguments, subject.path)
+    else:
+        offline = ("--no-download",) if request.network == "none" else ()
+        command = ("apt-get", "install", "--yes", *offline, *request.arguments, subject.path)
+        if offline == ():
+            hint = "if a package cannot be found: `apt-get update` on this machine, then run again"
+    return Launch(
+        command=command,
+        environment={} if request.attended else {"DEBIAN_FRONTEND": "noninteractive"},
+        needs_root=True,
+        needs={"dpkg": "dpkg"},
+        describe="Debian package",
+        cannot=f"this Debian package is damaged: {damaged}" if damaged else "",
+        hint="download it again" if damaged else hint,
+    )
