@@ -84,14 +84,17 @@ def test_what_a_package_owns_is_by_the_package_manager():
 
 
 def test_accounts_services_and_packages_have_events_of_their_own():
+    def derived(number: int, kind: str, op: str = "add", **details: str) -> Effect:
+        return Effect(id=number, type=kind, op=op, path="/etc/passwd", details=details)
+
     effects = [
-        Effect(id=1, type="account", op="add", path="/etc/passwd", details={"name": "toor", "uid": "0", "can_log_in": "true"}),
-        Effect(id=2, type="account", op="modify", path="/etc/passwd", details={"name": "ann", "change": "joined sudo"}),
-        Effect(id=3, type="service", op="add", path="/w/x.service", details={"name": "x.service", "what": "enable"}),
-        Effect(id=4, type="service", op="add", path="/w/x.timer", details={"name": "x.timer", "what": "add", "unit": "timer"}),
-        Effect(id=5, type="package", op="add", path="/s", details={"package": "hello", "version": "1", "manager": "dpkg"}),
-        Effect(id=6, type="package", op="delete", path="/s", details={"package": "old", "manager": "dpkg"}),
-    ]  # fmt: skip
+        derived(1, "account", name="toor", uid="0", can_log_in="true"),
+        derived(2, "account", "modify", name="ann", change="joined sudo"),
+        derived(3, "service", name="x.service", what="enable"),
+        derived(4, "service", name="x.timer", what="add", unit="timer"),
+        derived(5, "package", package="hello", version="1", manager="dpkg"),
+        derived(6, "package", "delete", package="old", manager="dpkg"),
+    ]
     events = record(detector, FakeSession(effects=effects))
     assert [event.kind for event in events] == [
         "account.add", "account.modify", "service.enable", "service.add", "package.install", "package.remove",

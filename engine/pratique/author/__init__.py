@@ -1,0 +1,1 @@
+"""Tools for those who write: policies, plugins, and this project's own documentation."""
