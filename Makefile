@@ -42,6 +42,7 @@ bench: setup ## speed, as ratios against peers in the same run
 
 docs: setup ## the parts of docs/ that are generated from code
 	$(PYTHON) -m pratique.report > docs/report.schema.json
+	$(PYTHON) -m pratique.cli.reference > docs/commands.md
 
 clean: ## remove what setup and tests made
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis .cache build dist

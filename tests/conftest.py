@@ -60,8 +60,8 @@ def pratique(state: Path, tmp_path: Path) -> Pratique:
 class HostWatch:
     """Whether anything on this machine's root file system changed since a moment.
 
-    ctime cannot be set by a program, and a deletion changes its directory's: a walk that finds no newer ctime shows that
-    no file came, went or changed. Left out: this checkout, the tests' own temporary directories and caches.
+    ctime cannot be set by a program, and a deletion changes its directory's: a walk that finds no newer ctime shows
+    that no file came, went or changed. Left out: this checkout, the tests' own temporary directories and caches.
     """
 
     def __init__(self, *own: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import queue
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -37,16 +38,12 @@ class LiveSession:
         session.settings = settings
         return session
 
-    def end(
-        self, effects: Sequence[Effect], components: Sequence[Component], processes: Sequence[Process]
-    ) -> None:
+    def end(self, effects: Sequence[Effect], components: Sequence[Component], processes: Sequence[Process]) -> None:
         """The program has ended and everything it left is known: observers may go on."""
         self._outcome.update(effects=tuple(effects), components=tuple(components), processes=tuple(processes))
         self._over.set()
 
-    def effects(
-        self, *, type: str | None = None, op: str | None = None, under: str | None = None
-    ) -> Iterator[Effect]:
+    def effects(self, *, type: str | None = None, op: str | None = None, under: str | None = None) -> Iterator[Effect]:
         self._over.wait()
         inside = under.rstrip("/") + "/" if under is not None else ""
         for effect in self._outcome["effects"]:
@@ -71,7 +68,14 @@ class LiveSession:
         return tuple(self._outcome["components"])
 
     def opened(self) -> Iterator[str]:
-        return iter(self._quarantine.opened)
+        while True:
+            # Asked before waiting: what was opened up to the end is in the queue by then.
+            last = self._over.is_set()
+            try:
+                yield self._quarantine.opened.get(timeout=0 if last else 0.1)
+            except queue.Empty:
+                if last:
+                    return
 
     def now(self) -> float:
         return time.monotonic() - self._start

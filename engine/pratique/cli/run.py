@@ -182,13 +182,13 @@ class TerminalFace:
             name = subject.path.rsplit("/", 1)[-1] or " ".join(subject.command)
             print(f"pratique: {name} ({what}) runs in quarantine", file=sys.stderr)
 
-    def output(self, data: bytes) -> None:
+    def output(self, data: bytes, stream: int) -> None:
         """The installer's own output, untouched; the live line gives way to it."""
         self._clear()
         # With the report on standard output, the installer's words go to standard error.
-        stream = sys.stderr.buffer if self._quiet else sys.stdout.buffer
-        stream.write(data)
-        stream.flush()
+        target = sys.stderr.buffer if self._quiet or stream == 2 else sys.stdout.buffer
+        target.write(data)
+        target.flush()
         self._at_line_start = data.endswith(b"\n")
         self._last_output = time.monotonic()
 

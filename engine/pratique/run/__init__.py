@@ -44,7 +44,7 @@ def run(options: Options, policy: Policy, host: Host, face: Face, *, notes: tupl
     launch = launch_for(host, subject, options, network, account, policy)
     watched = watch(options, policy, host, face, subject=subject, launch=launch, network=network, account=account)
     with watched.quarantine:
-        recording = msgspec.structs.replace(watched.recording, notes=(*notes, *network_notes))
+        recording = msgspec.structs.replace(watched.recording, notes=(*notes, *network_notes, *watched.recording.notes))
         verdict = judging.judge(compile_policy(policy, home=account.home), recording)
         if recording.ended != "completed":
             return _result(recording, cut_short(recording, policy, verdict, options.timeout))

@@ -82,7 +82,7 @@ def watch(
         session.end(effects, components, ended.processes)
         events, runs = observers.finish()
     except BaseException:
-        quarantine.close()
+        quarantine.discard()
         raise
     recording = Recording(
         id=session_id,
@@ -102,7 +102,8 @@ def watch(
             executed=len(ended.processes),
             not_instrumented=tuple(dict.fromkeys(process.program for process in ended.processes if process.program)),
         ),
-        open=(*(("network: host",) if mode == "host" else ()), *quarantine.open),
+        open=("network: host",) if mode == "host" else (),
+        notes=quarantine.notes,
         ended="interrupted" if ended.interrupted else "deadline" if ended.timed_out else "completed",
         anyway=options.anyway,
     )

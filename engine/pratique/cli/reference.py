@@ -1,4 +1,4 @@
-"""The command reference, made from the commands themselves: `python -m pratique.author.reference > docs/commands.md`."""
+"""The command reference, made from the commands themselves: `python -m pratique.cli.reference > docs/commands.md`."""
 
 from __future__ import annotations
 
