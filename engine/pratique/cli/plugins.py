@@ -6,8 +6,12 @@ import argparse
 import json
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pratique.errors import UsageError
+
+if TYPE_CHECKING:
+    from pratique.host import PluginStatus
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -40,32 +44,30 @@ def run(args: argparse.Namespace) -> int:
         document = {"plugins": msgspec.to_builtins(plugins), "failures": msgspec.to_builtins(failures)}
         print(json.dumps(document, indent=2))
         return 0
-    _print_table(plugins)
+    _print_list(plugins)
     for failure in failures:
         print(f"{failure}", file=sys.stderr)
     return 0
 
 
-def _print_table(plugins: tuple) -> None:  # type: ignore[type-arg]
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
+def _print_list(plugins: tuple[PluginStatus, ...]) -> None:
+    import shutil
+    import textwrap
 
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for column in ("name", "state", "from", "hooks", "kinds"):
-        table.add_column(column, overflow="fold")
-    for column in ("calls", "ms", "errors"):
-        table.add_column(column, justify="right")
+    columns = max(40, shutil.get_terminal_size().columns)
+    width = max((len(one.name) for one in plugins), default=0) + 2
     for one in plugins:
-        state = Text(one.state, {"on": "green", "off": "dim", "failed": "red"}[one.state])
-        if one.why:
-            state.append(f": {one.why}", "default")
-        table.add_row(
-            Text(one.name), state, Text(f"{one.distribution} {one.version}".strip()), Text(", ".join(one.hooks)),
-            Text(_kinds(one.kinds)), str(one.calls), f"{one.ms + one.load_ms:.1f}", str(one.errors),
-        )  # fmt: skip
-    Console().print(table)
+        origin = f"{one.distribution} {one.version}".strip() or "not installed"
+        work = [f"{one.calls} call{'' if one.calls == 1 else 's'}", f"{one.ms + one.load_ms:.1f} ms"]
+        work += [f"{one.errors} error{'' if one.errors == 1 else 's'}"] if one.errors else []
+        print(f"{one.name:<{width}}{one.state:<8}{origin}" + (f"  {', '.join(work)}" if one.state == "on" else ""))
+        for word, said in (("why", one.why), ("hooks", ", ".join(one.hooks)), ("kinds", _kinds(one.kinds))):
+            indent = " " * width + f"{'':<8}"
+            first = " " * width + f"{word:<8}"
+            if said:
+                print(textwrap.fill(said, columns, initial_indent=first, subsequent_indent=indent))
+    if not plugins:
+        print("no plugins are installed")
 
 
 def _kinds(kinds: tuple[str, ...]) -> str:

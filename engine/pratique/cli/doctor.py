@@ -1,0 +1,181 @@
+"""`pratique doctor`: what this machine can and cannot do for Pratique, and the command that mends what is missing."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import shutil
+import sys
+import textwrap
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from pratique.errors import CannotError, PratiqueError
+
+if TYPE_CHECKING:
+    from pratique.host import Host
+
+#: The overlay of an unprivileged user (`userxattr`) came with this kernel.
+OLDEST_KERNEL: Final = (5, 11)
+#: Bytes a session may well need: an unpacked program and the pre-images of what it changes.
+LEAST_SPACE: Final = 512 * 1024 * 1024
+
+#: Program -> (the package that brings it, what is missing without it).
+_TOOLS: Final = {
+    "dpkg": ("dpkg", "Debian packages cannot be installed, nor files attributed to packages"),
+    "apt-get": ("apt", "`pratique run -- apt-get install` has nothing to run"),
+    "gpgv": ("gpgv", "signatures cannot be checked, so every program is unknown"),
+    "npm": ("npm", "npm packages cannot be judged"),
+    "pip3": ("python3-pip", "Python packages cannot be judged"),
+}
+
+
+class Check(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing looked at. `needed`: without it nothing can be judged; `mend` is a command, or what to do."""
+
+    name: str
+    ok: bool
+    needed: bool = True
+    detail: str = ""
+    mend: str = ""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument("--host", metavar="FILE", type=Path, help="the role file to use")
+
+
+def run(args: argparse.Namespace) -> int:
+    checks = examine(args.host)
+    lacking = [check for check in checks if check.needed and not check.ok]
+    if args.json:
+        print(json.dumps({"ok": not lacking, "checks": msgspec.to_builtins(checks)}, indent=2))
+    else:
+        _print(checks, len(lacking))
+    return CannotError.exit_code if lacking else 0
+
+
+def examine(role_file: Path | None = None) -> list[Check]:
+    """Every check, each contained: one that breaks is itself a finding."""
+    looks: dict[str, Callable[[], Iterator[Check]]] = {
+        "python": _python, "kernel": _kernel, "quarantine": _quarantine, "tools": _tools, "state directory": _state,
+        "plugins and policy": lambda: _configured(role_file),
+    }  # fmt: skip
+    found: list[Check] = []
+    for name, look in looks.items():
+        try:
+            found += look()
+        except PratiqueError as error:
+            found.append(Check(name=name, ok=False, detail=str(error), mend=error.hint))
+        except Exception as error:  # the border between one look and the next: this command must answer
+            detail = f"could not be examined: {type(error).__name__}: {error}"
+            found.append(Check(name=name, ok=False, detail=detail, mend="report this with the line above"))
+    return found
+
+
+def _python() -> Iterator[Check]:
+    yield Check(
+        name="python", ok=sys.version_info >= (3, 11), detail=f"{platform.python_version()} at {sys.executable}",
+        mend="install Python 3.11 or newer",
+    )  # fmt: skip
+
+
+def _kernel() -> Iterator[Check]:
+    release = platform.release()
+    words = [word for word in release.replace("-", ".").split(".")[:2] if word.isdigit()]
+    new_enough = platform.system() == "Linux" and tuple(map(int, words)) >= OLDEST_KERNEL
+    yield Check(
+        name="kernel", ok=new_enough, detail=f"{platform.system()} {release} {platform.machine()}",
+        mend=f"use Linux {OLDEST_KERNEL[0]}.{OLDEST_KERNEL[1]} or newer",
+    )  # fmt: skip
+    root = os.geteuid() == 0
+    means = "packages of the whole system can be judged" if root else (
+        "what is yours can be judged; system packages need root (sudo pratique run ...)")  # fmt: skip
+    yield Check(name="user", ok=True, needed=False, detail=f"{'root' if root else 'not root'}: {means}")
+
+
+def _quarantine() -> Iterator[Check]:
+    try:
+        from pratique.sandbox import abilities
+    except ImportError as error:
+        raise CannotError(f"the quarantine cannot be loaded: {error}", hint="install pratique again") from None
+    for ability in abilities.examine():
+        yield Check(name=ability.name, ok=ability.ok, detail=ability.detail, mend=ability.mend)
+
+
+def _tools() -> Iterator[Check]:
+    for tool, (package, lack) in _TOOLS.items():
+        found = shutil.which(tool)
+        install = f"apt install {package}" if shutil.which("apt") else f"install {package}"
+        yield Check(name=tool, ok=found is not None, needed=False, detail=found or lack, mend="" if found else install)
+
+
+def _state() -> Iterator[Check]:
+    from pratique import places
+
+    try:
+        place = places.state()
+    except OSError as error:
+        yield Check(name="state directory", ok=False, detail=f"{error.filename}: {error.strerror}",
+                    mend="make it yours, or name another in PRATIQUE_STATE")  # fmt: skip
+        return
+    writable = os.access(place, os.W_OK | os.X_OK)
+    yield Check(name="state directory", ok=writable, detail=str(place) + ("" if writable else " cannot be written"),
+                mend="" if writable else f"chown {os.geteuid()} {place}, or name another in PRATIQUE_STATE")  # fmt: skip
+    free = shutil.disk_usage(place).free
+    roomy = free >= LEAST_SPACE
+    yield Check(name="free space", ok=roomy, detail=f"{free // 1024**2} MiB free in {place}",
+                mend="" if roomy else f"make {LEAST_SPACE // 1024**2} MiB free, or move PRATIQUE_STATE")  # fmt: skip
+
+
+def _configured(role_file: Path | None) -> Iterator[Check]:
+    from pratique import rolefile
+    from pratique.host import Host
+
+    try:
+        host = Host.open(role_file)
+    except PratiqueError as error:
+        yield Check(name="role file", ok=False, detail=str(error), mend=error.hint or "pratique host check")
+        return
+    yield Check(name="role file", ok=True, detail=f"{rolefile.find(role_file)}: {host.role.role}")
+    vocabulary = host.vocabulary()
+    failed = [plugin for plugin in host.plugins() if plugin.state == "failed" or plugin.errors]
+    for plugin in failed:
+        yield Check(name=f"plugin {plugin.name}", ok=False, detail=_why(host, plugin.name),
+                    mend=f"pratique host set plugins.disable '[{plugin.name}]', or install it again")  # fmt: skip
+    if not failed:
+        count = sum(plugin.state == "on" for plugin in host.plugins())
+        yield Check(name="plugins", ok=True, detail=f"{count} run, none failed")
+    from pratique import policies
+
+    in_force = policies.in_force(vocabulary)
+    name = f"{in_force.policy.name} {in_force.policy.version}".strip()
+    detail = name if not in_force.problems else f"{name} is still in force; the files have errors:\n{in_force.problems}"
+    mend = "" if not in_force.problems else "pratique policy check"
+    yield Check(name="policy", ok=not in_force.problems, detail=detail, mend=mend)
+
+
+def _why(host: Host, plugin: str) -> str:
+    return "; ".join(failure.message for failure in host.failures() if failure.plugin == plugin)
+
+
+def _print(checks: list[Check], lacking: int) -> None:
+    width = max(len(check.name) for check in checks) + 2
+    columns = max(40, shutil.get_terminal_size().columns)
+    for check in checks:
+        state = "ok" if check.ok else "missing" if check.needed else "without"
+        lead, indent = f"{state:<9}{check.name:<{width}}", " " * (9 + width)
+        first, *more = check.detail.splitlines() or [""]
+        print(textwrap.fill(first, columns, initial_indent=lead, subsequent_indent=indent) if first else lead)
+        for line in more:
+            print(indent + line)
+        if check.mend and not check.ok:
+            print(f"{indent}mend it: {check.mend}")
+    print()
+    print("all that is needed is there" if not lacking else
+          f"{lacking} of what is needed {'is' if lacking == 1 else 'are'} missing; nothing can be judged until then")  # fmt: skip
