@@ -1,0 +1,310 @@
+"""What happens between the fork and the program: three processes, each with one duty.
+
+keeper: makes the name spaces, then waits. When the controller goes away, however it went, the keeper ends the session
+and gives the person's terminal its settings back.
+first: process 1 of the session. Puts the new root together, steps into it, starts the program, reaps, and reports.
+When it ends, the kernel ends everything else.
+program: becomes the user it is to run as and is executed.
+
+They report on one socket: JSON messages, some with descriptors. Nothing is imported after the new root is in place.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import json
+import os
+import select
+import signal
+import socket
+import termios
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NoReturn
+
+import msgspec
+
+from pratique.sandbox import furnish, hidden, linux, privileges
+from pratique.sandbox.hidden import Hidden
+from pratique.sandbox.layers import Layer, Step, overlay_options
+from pratique.sandbox.spec import Spec
+
+#: After the program has ended, what it left running gets this long to end by itself, s.
+GRACE = 0.3
+
+
+class Job(msgspec.Struct, frozen=True, kw_only=True):
+    """All that the child needs to know, decided before the fork."""
+
+    spec: Spec
+    steps: tuple[Step, ...]
+    layers: tuple[Layer, ...]
+    stand_ins: tuple[Hidden, ...]
+    mapped: bool  # in a user name space of its own
+    largest_file: int  # bytes
+    output: tuple[int, int] | None  # descriptors for stdout and stderr; None: a terminal
+    terminal: tuple[int, list[Any]] | None = None  # the person's, and its settings
+
+
+class _Reporter:
+    """Messages to the controller; knows the step under way, so that a failure says where."""
+
+    def __init__(self, channel: socket.socket) -> None:
+        self.channel = channel
+        self.step = "start"
+
+    def send(self, message: dict[str, Any], descriptors: tuple[int, ...] = ()) -> None:
+        with contextlib.suppress(OSError):  # nobody is listening: the keeper is about to end this
+            socket.send_fds(self.channel, [json.dumps(message).encode()], list(descriptors))
+
+    @contextlib.contextmanager
+    def or_fail(self) -> Iterator[None]:
+        """The border of a child process: whatever goes wrong is reported, and the process ends."""
+        try:
+            yield
+        except OSError as error:
+            self.send({"failed": self.step, "errno": error.errno or 0, "text": f"{error.strerror}: {error.filename}"})
+            os._exit(125)
+        except BaseException as error:
+            self.send({"failed": self.step, "errno": 0, "text": repr(error)})
+            os._exit(125)
+
+
+def keep(job: Job, channel: socket.socket) -> NoReturn:
+    """The keeper's whole life, right after the fork."""
+    report = _Reporter(channel)
+    with report.or_fail():
+        os.setsid()
+        privileges.default_signals()
+        _close_all_but(channel.fileno(), *(job.output or ()), *((job.terminal[0],) if job.terminal else ()))
+        report.step = "namespaces"
+        _make_namespaces(job)
+        first = os.fork()
+        if first == 0:
+            _first(job, report)
+        for descriptor in job.output or ():
+            os.close(descriptor)
+        _wait_for_either(channel, first, job)
+    os._exit(0)
+
+
+def _make_namespaces(job: Job) -> None:
+    flags = linux.CLONE_NEWNS | linux.CLONE_NEWPID | linux.CLONE_NEWIPC | linux.CLONE_NEWUTS | linux.CLONE_NEWCGROUP
+    if job.spec.network == "none":
+        flags |= linux.CLONE_NEWNET
+    if not job.mapped:
+        linux.unshare(flags)
+        return
+    uid, gid = os.geteuid(), os.getegid()
+    linux.prctl(linux.PR_SET_DUMPABLE, 1)  # or its own entries in /proc would be root's
+    linux.unshare(flags | linux.CLONE_NEWUSER)
+    own = Path("/proc/self")
+    (own / "setgroups").write_text("deny")
+    (own / "uid_map").write_text(f"{uid} {uid} 1")
+    (own / "gid_map").write_text(f"{gid} {gid} 1")
+
+
+def _wait_for_either(channel: socket.socket, first: int, job: Job) -> None:
+    """Until the session or its controller ends. What ends second is made to."""
+    ended = os.pidfd_open(first)
+    poll = select.poll()
+    poll.register(ended, select.POLLIN)
+    poll.register(channel, 0)  # hang-up only: the messages are for the controller
+    while True:
+        for descriptor, _ in poll.poll():
+            if descriptor == channel.fileno():
+                signal.pidfd_send_signal(ended, signal.SIGKILL)
+                if job.terminal:
+                    with contextlib.suppress(termios.error):
+                        termios.tcsetattr(job.terminal[0], termios.TCSADRAIN, job.terminal[1])
+            os.waitpid(first, 0)
+            return
+
+
+def _close_all_but(*kept: int) -> None:
+    null = os.open("/dev/null", os.O_RDWR)
+    for standard in (0, 1, 2):
+        if standard not in kept:
+            os.dup2(null, standard)
+    at = 3
+    for descriptor in sorted(one for one in kept if one > 2):
+        os.closerange(at, descriptor)
+        at = descriptor + 1
+    os.closerange(at, os.sysconf("SC_OPEN_MAX"))
+
+
+# -- process 1 --------------------------------------------------------------------------------------------------------
+
+
+def _first(job: Job, report: _Reporter) -> NoReturn:
+    with report.or_fail():
+        linux.prctl(linux.PR_SET_PDEATHSIG, signal.SIGKILL)
+        os.setsid()
+        notes = _build_root(job, report)
+        report.step = "pivot"
+        os.chdir(job.spec.place / "root")
+        linux.pivot_root_here()
+        if job.spec.network == "none":
+            report.step = "loopback"
+            linux.raise_loopback()
+        report.step = "terminal"
+        processes = os.open("/proc", os.O_RDONLY | os.O_DIRECTORY)
+        opens, numbers = hidden.watch(job.stand_ins)
+        descriptors = [processes, opens]
+        slave = None
+        if job.output is None:
+            controlling, number = linux.open_terminal("/dev/ptmx")
+            slave = os.open(f"/dev/pts/{number}", os.O_RDWR | os.O_NOCTTY)
+            if not job.mapped:
+                os.fchown(slave, job.spec.uid, -1)
+            descriptors.append(controlling)
+        report.send({"ready": numbers, "notes": notes}, tuple(descriptors))
+        for descriptor in descriptors:
+            os.close(descriptor)
+        linux.prctl(linux.PR_SET_DUMPABLE, 0)  # its memory is the controller's: not for the program to read
+        report.step = "program"
+        program = os.fork()
+        if program == 0:
+            _program(job, slave, report)
+        for descriptor in (*(job.output or ()), *(() if slave is None else (slave,))):
+            os.close(descriptor)
+        privileges.keep_only(frozenset())
+        _reap(program, report)
+    os._exit(0)
+
+
+def _build_root(job: Job, report: _Reporter) -> list[str]:
+    """Mount everything below PLACE/root; in words, what could not be as planned."""
+    report.step = "private mounts"
+    linux.mount("none", "/", None, linux.MS_REC | linux.MS_PRIVATE)
+    os.chdir(job.spec.place)
+    root = job.spec.place / "root"
+    used: frozenset[int] = frozenset()
+    if job.stand_ins:
+        report.step = "stand-ins"
+        furnish.tmpfs(Path("stand-ins"), 0o700, "64m")
+        used = hidden.build(Path("stand-ins"), job.stand_ins, job.layers, mapped=job.mapped)
+    if job.mapped:
+        report.step = "skeleton"
+        furnish.tmpfs(root, 0o755, "16m")
+    notes = []
+    for step in job.steps:
+        report.step = f"overlay {step.at}" if step.kind == "overlay" else f"{step.kind} {step.at}"
+        notes += _put(step, root / step.at[1:], job, step.number in used)
+    for name, put in (
+        ("dev", lambda: furnish.dev(root, mapped=job.mapped)),
+        ("proc", lambda: furnish.proc(root, job.spec.processes_limit)),
+        ("sys", lambda: furnish.sys(root, own_network=job.spec.network == "none", mapped=job.mapped)),
+        ("run", lambda: furnish.run(root, job.spec)),
+    ):
+        report.step = name
+        (root / name).mkdir(exist_ok=True)
+        put()
+    if job.mapped:
+        report.step = "skeleton"
+        linux.make_read_only(str(root))
+    return notes
+
+
+def _put(step: Step, target: Path, job: Job, stand_ins: bool) -> list[str]:
+    try:
+        _put_as_planned(step, target, job, stand_ins)
+        return []
+    except OSError as error:
+        if step.kind in ("cover", "link", "directory") or step.at == "/" or stand_ins:
+            raise  # without it, the session would not be safe or not be whole
+        reason = (error.strerror or "").lower()
+    with contextlib.suppress(OSError):
+        _put_as_planned(Step(kind="show", at=step.at), target, job, False)
+        return [f"{step.at} is read-only in the quarantine ({reason})"]
+    _put_as_planned(Step(kind="cover", at=step.at), target, job, False)
+    return [f"{step.at} is not in the quarantine ({reason})"]
+
+
+def _put_as_planned(step: Step, target: Path, job: Job, stand_ins: bool) -> None:
+    match step.kind:
+        case "directory":
+            target.mkdir(exist_ok=True)
+        case "link":
+            target.symlink_to(step.target)
+        case "overlay":
+            target.mkdir(exist_ok=True)
+            options = overlay_options(step, stand_ins=stand_ins, mapped=job.mapped)
+            linux.mount("pratique", str(target), "overlay", linux.MS_NODEV, options)
+        case "show":
+            if job.mapped and not os.path.lexists(target):
+                target.mkdir() if Path(step.at).is_dir() else target.touch()
+            linux.bind(step.at, str(target), read_only=True, recursive=True)
+        case "cover" if os.path.lexists(target):
+            furnish.cover(target, "/dev/null")
+
+
+def _reap(program: int, report: _Reporter) -> None:
+    while True:
+        pid, status = os.waitpid(-1, 0)
+        if pid == program:
+            break
+    report.send({"ended": os.waitstatus_to_exitcode(status)})
+    deadline = time.monotonic() + GRACE
+    left = 0
+    with contextlib.suppress(ChildProcessError):  # none left
+        while time.monotonic() < deadline:
+            if os.waitpid(-1, os.WNOHANG)[0] == 0:
+                time.sleep(0.005)
+        left = _running()
+    report.send({"left": left})
+
+
+def _running() -> int:
+    """How many processes there are besides this one; those that ended and wait to be reaped do not count."""
+    count = 0
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit() and entry.name != "1":
+            with contextlib.suppress(OSError):
+                count += (entry / "stat").read_bytes().rpartition(b")")[2].split()[0] not in (b"Z", b"X")
+    return count
+
+
+# -- the program ------------------------------------------------------------------------------------------------------
+
+
+def _program(job: Job, slave: int | None, report: _Reporter) -> NoReturn:
+    with report.or_fail():
+        spec = job.spec
+        os.setsid()
+        if slave is not None:
+            fcntl.ioctl(slave, termios.TIOCSCTTY, 0)
+            streams = (slave, slave, slave)
+        else:
+            assert job.output is not None
+            streams = (os.open("/dev/null", os.O_RDONLY), *job.output)
+        for number, stream in enumerate(streams):
+            os.dup2(stream, number)
+        report.step = f"directory {spec.directory}"
+        privileges.bound(spec, job.largest_file)
+        privileges.become(spec, mapped=job.mapped)
+        os.chdir(spec.directory)
+        report.step = f"execute {spec.command[0]}"
+        privileges.default_signals()
+        _execute(spec)
+    os._exit(125)
+
+
+def _execute(spec: Spec) -> None:
+    """Like a shell: look on the PATH, and hand a script without an interpreter line to sh. Raises `OSError`."""
+    name = spec.command[0]
+    places = spec.environment.get("PATH", os.defpath).split(":") if "/" not in name else [""]
+    failure = OSError(errno.ENOENT, "not found", name)
+    for place in places:
+        path = f"{place}/{name}" if place else name
+        try:
+            os.execve(path, spec.command, spec.environment)  # noqa: S606
+        except OSError as error:
+            if error.errno == errno.ENOEXEC:
+                os.execve("/bin/sh", ("sh", path, *spec.command[1:]), spec.environment)  # noqa: S606
+            if error.errno not in (errno.ENOENT, errno.ENOTDIR):
+                failure = error
+    raise failure

@@ -1,0 +1,164 @@
+"""Which file systems make up the quarantine's root: what is overlaid, what is only shown, what is covered.
+
+Planning from the machine's mount table; `inside` carries the steps out in order. As root one overlay holds `/`, and
+each real file system mounted below it gets its own. An ordinary user cannot overlay a directory with mounts below it
+(the kernel calls them locked), so the root is a read-only skeleton with one overlay a top-level directory, and a
+directory with mounts below it becomes a skeleton itself.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+#: Made anew for each session, so whatever is mounted there on the host is not looked at.
+OWN = ("/dev", "/proc", "/run", "/sys")
+#: Not file systems that hold files: covered by an empty directory.
+_PSEUDO = frozenset({
+    "autofs", "binfmt_misc", "bpf", "cgroup", "cgroup2", "configfs", "debugfs", "devpts", "devtmpfs", "efivarfs",
+    "fusectl", "hugetlbfs", "mqueue", "nsfs", "proc", "pstore", "rpc_pipefs", "securityfs", "selinuxfs", "sysfs",
+    "tracefs",
+})  # fmt: skip
+#: Directories everybody may write to but somebody else owns: an ordinary user's overlay cannot copy them up.
+_SHARED = ("/var/tmp",)  # noqa: S108
+
+
+class Mount(msgspec.Struct, frozen=True):
+    """One line of `/proc/self/mountinfo`."""
+
+    at: str
+    kind: str
+    read_only: bool
+
+
+class Step(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing to put in place, after those before it.
+
+    overlay: writes go to layer `number`. show: a read-only view. cover: an empty read-only directory. directory, link:
+    entries of a skeleton.
+    """
+
+    kind: Literal["overlay", "show", "cover", "directory", "link"]
+    at: str
+    number: int = -1
+    target: str = ""  # links
+
+
+class Layer(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the writes below `at` are kept: `PLACE/upper/NUMBER`."""
+
+    at: str
+    number: int
+
+
+def _unescaped(field: str) -> str:
+    """Mount tables write a blank as `\\040`."""
+    return re.sub(r"\\([0-7]{3})", lambda found: chr(int(found[1], 8)), field)
+
+
+def mounts(table: Path = Path("/proc/self/mountinfo")) -> tuple[Mount, ...]:
+    """What is mounted, by path; where one mount hides another, the one that is seen."""
+    seen: dict[str, Mount] = {}
+    with table.open(encoding="utf-8", errors="surrogateescape") as lines:
+        for line in lines:
+            fields = line.split()
+            rest = fields[fields.index("-") + 1 :]
+            at = _unescaped(fields[4])
+            options = (*fields[5].split(","), *rest[2].split(","))
+            seen[at] = Mount(at, rest[0], "ro" in options)
+    return tuple(seen[at] for at in sorted(seen))
+
+
+def below(path: str, directory: str) -> bool:
+    """Whether `path` is `directory` or beneath it."""
+    return directory == "/" or path == directory or path.startswith(directory + "/")
+
+
+def _looked_at(found: Iterable[Mount], hidden: Iterable[str]) -> list[Mount]:
+    outside = (*OWN, *hidden)
+    return [mount for mount in found if mount.at != "/" and not any(below(mount.at, away) for away in outside)]
+
+
+def _for_mount(mount: Mount, number: int) -> Step:
+    if mount.kind in _PSEUDO:
+        return Step(kind="cover" if Path(mount.at).is_dir() else "show", at=mount.at)
+    if mount.read_only or not Path(mount.at).is_dir():
+        return Step(kind="show", at=mount.at)
+    return Step(kind="overlay", at=mount.at, number=number)
+
+
+def plan_as_root(found: Iterable[Mount], hidden: Iterable[str] = ()) -> tuple[Step, ...]:
+    """One overlay of `/`, and a step for each mount below it; `hidden` paths are covered last."""
+    hidden = tuple(hidden)
+    steps = [Step(kind="overlay", at="/", number=0)]
+    for mount in _looked_at(found, hidden):
+        steps.append(_for_mount(mount, len(steps)))
+    return (*steps, *(Step(kind="cover", at=path) for path in hidden))
+
+
+def plan_as_user(found: Iterable[Mount], hidden: Iterable[str] = ()) -> tuple[Step, ...]:
+    """A skeleton of `/` whose directories are overlays as far up as the kernel lets them be."""
+    hidden = tuple(hidden)
+    known = {mount.at: mount for mount in found}
+    points = [mount.at for mount in _looked_at(known.values(), hidden)]
+    steps: list[Step] = []
+
+    def add(kind: Literal["overlay", "show", "directory", "link"], at: str, target: str = "") -> None:
+        steps.append(Step(kind=kind, at=at, number=len(steps) if kind == "overlay" else -1, target=target))
+
+    def visit(path: str) -> None:
+        try:
+            mode = os.lstat(path).st_mode
+        except OSError:
+            return  # a stale mount, or gone since
+        if path in known and path != "/":
+            step = _for_mount(known[path], len(steps))
+            if not any(point != path and below(point, path) for point in points):
+                steps.append(step)
+                return
+        if stat.S_ISLNK(mode):
+            add("link", path, str(Path(path).readlink()))
+        elif not stat.S_ISDIR(mode):
+            add("show", path)
+        elif path in OWN:
+            add("directory", path)
+        elif path == "/" or any(below(point, path) for point in points):
+            add("directory", path)
+            try:
+                names = sorted(entry.name for entry in os.scandir(path))
+            except OSError:
+                names = []
+            for name in names:
+                visit(f"{path.rstrip('/')}/{name}")
+        else:
+            add("overlay", path)
+            for shared in _SHARED:
+                if below(shared, path) and shared != path and Path(shared).is_dir():
+                    add("overlay", shared)
+
+    visit("/")
+    return (*steps, *(Step(kind="cover", at=path) for path in hidden))
+
+
+def layers(steps: Iterable[Step]) -> tuple[Layer, ...]:
+    return tuple(Layer(at=step.at, number=step.number) for step in steps if step.kind == "overlay")
+
+
+def layer_of(path: str, among: Iterable[Layer]) -> Layer | None:
+    """The layer that holds the writes to `path`: that of the longest mount point."""
+    holding = [layer for layer in among if below(path, layer.at)]
+    return max(holding, key=lambda layer: len(layer.at), default=None)
+
+
+def overlay_options(layer: Step, *, stand_ins: bool, mapped: bool) -> str:
+    """Options for `mount(2)`, with paths as seen from the session's place."""
+    lower = re.sub(r"([\\:,])", r"\\\1", layer.at)
+    front = f"stand-ins/{layer.number}:" if stand_ins else ""
+    plain = "index=off,metacopy=off,redirect_dir=off,xino=off" + (",userxattr" if mapped else "")
+    return f"lowerdir={front}{lower},upperdir=upper/{layer.number},workdir=work/{layer.number},{plain}"

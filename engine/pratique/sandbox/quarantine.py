@@ -1,0 +1,213 @@
+"""A quarantine: an installer runs in it, and nothing it does reaches the machine until it is committed."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import queue
+import stat
+import sys
+from pathlib import Path
+
+import msgspec
+
+from pratique import places
+from pratique.errors import CannotError
+from pratique.recording import Effect
+from pratique.sandbox import hidden, layers
+from pratique.sandbox.conduct import Conductor, OnOutput, OnTick
+from pratique.sandbox.environment import without_ways_out
+from pratique.sandbox.hidden import Hidden
+from pratique.sandbox.inside import Job
+from pratique.sandbox.layers import Layer
+from pratique.sandbox.mending import has_admin
+from pratique.sandbox.space import Watch, remove_tree
+from pratique.sandbox.spec import Ended, Spec
+from pratique.sandbox.terminal import Terminal
+
+
+class _Kept(msgspec.Struct, frozen=True, kw_only=True):
+    """What a later process must know to read, commit or discard this session: `PLACE/quarantine.json`."""
+
+    spec: Spec
+    layers: tuple[Layer, ...]
+    hidden: tuple[Hidden, ...]
+    mapped: bool
+    started_ns: int  # the file system's own clock: any host file changed after this is a conflict
+
+
+class Quarantine:
+    """One session. `run`, then `effects`, `read`; then `commit` some of it; `discard` (or leaving `with`) ends it.
+
+    Leaving the `with` block removes everything the installer wrote, unless `keep` was called.
+    """
+
+    def __init__(self, spec: Spec) -> None:
+        self.spec = spec
+        self.notes: tuple[str, ...] = ()  # in words: what is not as it would be on the host
+        self.opened: queue.SimpleQueue[str] = queue.SimpleQueue()  # hidden paths, as they are opened
+        self._kept: _Kept | None = None
+        self._conductor: Conductor | None = None
+        self._keep = False
+        self._effects: tuple[Effect, ...] | None = None
+
+    @classmethod
+    def reopen(cls, place: Path) -> Quarantine:
+        """A session kept earlier. Raises `OSError` when there is none at `place`, `ValueError` when it is garbled."""
+        kept = msgspec.json.decode(
+            (place / "quarantine.json").read_bytes(), type=_Kept, dec_hook=lambda _, text: Path(text)
+        )
+        quarantine = cls(kept.spec)
+        quarantine._kept = kept
+        quarantine._keep = True
+        return quarantine
+
+    def __enter__(self) -> Quarantine:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if not self._keep:
+            self.discard()
+
+    def keep(self) -> None:
+        """What the installer wrote stays, to be committed or discarded later (see `reopen`)."""
+        self._keep = True
+
+    # -- running ------------------------------------------------------------------------------------------------------
+
+    def run(self, *, on_tick: OnTick | None = None, on_output: OnOutput | None = None) -> Ended:
+        """Run the program to its end; afterwards nothing it started runs any more.
+
+        `on_tick` is called five times a second. `on_output` gets the program's output as it comes, with 1 for stdout
+        (or the terminal) and 2 for stderr; the default writes it to ours. What either raises ends the session.
+
+        Raises `CannotError` (this machine or user cannot; nothing ran), `UsageError` (no such program or directory),
+        `NoRoomError` (it was stopped, and nothing runs any more).
+        """
+        spec = self.spec
+        mapped = not has_admin()
+        terminal = _person() if spec.attended else None
+        room = Watch(_make_place(spec.place), spec.size_limit)
+        room.begin()
+        kept = self._prepare(mapped)
+        readers: tuple[int, int] | None = None
+        writers: tuple[int, int] | None = None
+        if not spec.attended:
+            (out, out_in), (err, err_in) = os.pipe(), os.pipe()
+            readers, writers = (out, err), (out_in, err_in)
+        plan = layers.plan_as_user if mapped else layers.plan_as_root
+        job = Job(
+            spec=msgspec.structs.replace(spec, environment=without_ways_out(spec.environment)),
+            steps=plan(layers.mounts(), _own_places(spec)),
+            layers=kept.layers,
+            stand_ins=hidden.stand_ins(kept.hidden),
+            mapped=mapped,
+            largest_file=room.largest_file(),
+            output=writers,
+            terminal=(terminal.descriptor, terminal.settings) if terminal else None,
+        )
+        with terminal or contextlib.nullcontext():
+            self._conductor = Conductor(
+                job,
+                room=room,
+                on_tick=on_tick,
+                on_output=on_output or _write_through,
+                on_open=self.opened.put,
+                terminal=terminal,
+            )
+            try:
+                return self._conductor.run(readers)
+            finally:
+                self.notes = (*self.notes, *self._conductor.notes)
+                self._conductor = None
+
+    def interrupt(self) -> None:
+        """End a running session; `run` returns with `interrupted`. From any thread."""
+        conductor = self._conductor
+        if conductor is not None:
+            conductor.interrupt()
+
+    def _prepare(self, mapped: bool) -> _Kept:
+        """Lay out the session's place. What it holds from an earlier run is removed."""
+        spec, place = self.spec, self.spec.place
+        plan = layers.plan_as_user if mapped else layers.plan_as_root
+        found = layers.layers(plan(layers.mounts(), _own_places(spec)))
+        for name in ("upper", "work"):
+            remove_tree(place / name)
+            (place / name).mkdir(mode=0o700)
+        for layer in found:
+            upper = place / "upper" / str(layer.number)
+            upper.mkdir()
+            (place / "work" / str(layer.number)).mkdir()
+            _dress(upper, layer.at, mapped)
+        for name in ("root", "stand-ins"):
+            (place / name).mkdir(mode=0o700, exist_ok=True)
+        kept = _Kept(
+            spec=spec,
+            layers=found,
+            hidden=hidden.find(spec.hide, spec.home),
+            mapped=mapped,
+            started_ns=(place / "work").stat().st_ctime_ns,
+        )
+        file = place / "quarantine.json"
+        file.write_bytes(msgspec.json.encode(kept, enc_hook=str))
+        self._kept = kept
+        self._effects = None
+        return kept
+
+    # -- afterwards ---------------------------------------------------------------------------------------------------
+
+    def discard(self) -> None:
+        """Remove everything the installer wrote, and the session's place unless others keep something in it."""
+        place = self.spec.place
+        for name in ("upper", "work", "root", "stand-ins"):
+            remove_tree(place / name)
+        (place / "quarantine.json").unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            place.rmdir()
+        self._kept = None
+        self._keep = False
+
+
+def _make_place(place: Path) -> Path:
+    place.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return place
+
+
+def _own_places(spec: Spec) -> tuple[str, ...]:
+    """Pratique's own files: never to be read or written from inside, where they could change a decision."""
+    candidates = {
+        places.state(),
+        spec.place,
+        Path("/var/lib/pratique"),
+        Path(spec.home) / ".local/state/pratique",
+    }
+    real = sorted(os.path.realpath(path) for path in candidates if path.is_dir())
+    return tuple(path for path in real if not any(layers.below(path, other) for other in real if other != path))
+
+
+def _dress(upper: Path, at: str, mapped: bool) -> None:
+    """The topmost directory of an overlay looks like its upper layer: give that the owner and mode of the host's."""
+    real = os.lstat(at)
+    mode = stat.S_IMODE(real.st_mode)
+    if not mapped:
+        os.chown(upper, real.st_uid, real.st_gid)
+    elif not os.access(at, os.W_OK):
+        mode &= ~0o222  # it will be the user's, who must not be able to write there all the same
+    upper.chmod(mode)
+
+
+def _person() -> Terminal:
+    try:
+        return Terminal(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC))
+    except OSError as error:
+        raise CannotError(
+            f"an attended session needs a terminal, and there is none ({error.strerror})",
+            hint="run it unattended: redirect its input from /dev/null",
+        ) from None
+
+
+def _write_through(data: bytes, stream: int) -> None:
+    sys.stdout.flush()
+    while data:
+        data = data[os.write(stream, data) :]

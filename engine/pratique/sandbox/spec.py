@@ -1,0 +1,67 @@
+"""What a quarantine is asked for, and what it answers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from pratique.recording import Process
+
+#: Longest tail of the program's output kept, bytes.
+TAIL_KEPT = 64 * 1024
+
+
+class Spec(msgspec.Struct, frozen=True, kw_only=True):
+    """One quarantine. Everything is decided here, before it starts."""
+
+    id: str
+    place: Path  # the session's own directory, on a real file system; made when missing
+    command: tuple[str, ...]  # argv; the first word is looked up on the environment's PATH, inside
+    environment: dict[str, str] = {}  # exactly what the program sees, less what leads out (see `environment`)
+    directory: str = "/"  # where the program starts
+    home: str = "/root"
+    uid: int = 0
+    gid: int = 0
+    groups: tuple[int, ...] = ()
+    user: str = "root"
+    hide: tuple[str, ...] = ()  # globs; `~` is `home`
+    network: Literal["none", "host"] = "none"
+    timeout: float | None = None  # s
+    attended: bool = False  # somebody sits at the terminal: the program gets one of its own
+    size_limit: int | None = None  # bytes the program may write, all files together
+    processes_limit: int = 2048  # at one time
+
+
+class Progress(msgspec.Struct, frozen=True, kw_only=True):
+    """How far a running session is."""
+
+    elapsed: float  # s
+    processes: int  # now
+    files: int  # changed so far, as last counted
+
+
+class Ended(msgspec.Struct, frozen=True, kw_only=True):
+    """How a session ended. Nothing of it runs or is mounted any more."""
+
+    exit_status: int | None  # of the program; negative: the signal that ended it; None: it was cut short
+    duration: float  # s
+    timed_out: bool = False
+    interrupted: bool = False
+    processes_left: int = 0  # what the program left running, and was killed
+    processes: tuple[Process, ...] = ()  # as far as seen: very short ones are missed
+    output_tail: bytes = b""
+
+
+class Skipped(msgspec.Struct, frozen=True, kw_only=True):
+    """An effect that was asked for and not put in place, and why."""
+
+    effect: int
+    path: str
+    reason: str
+
+
+class CommitResult(msgspec.Struct, frozen=True, kw_only=True):
+    applied: tuple[int, ...]  # ids of the effects now on the host
+    skipped: tuple[Skipped, ...] = ()
