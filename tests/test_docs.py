@@ -1,0 +1,81 @@
+"""Commands in the documentation are run, and answer what the documentation says.
+
+A block fenced as `console` is a transcript: lines that begin with `$ ` are run by bash, one after the other, in the
+checkout, in a home of the file's own; what follows is their output. `...` stands for anything, and so do session ids,
+versions and times. A command whose exit code is not 0 is followed by `# exit N`.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+BLOCK = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+EXIT = re.compile(r"\s+# exit (\d+)$")
+
+
+def transcripts(path: Path) -> list[tuple[str, int, str]]:
+    """(command, exit code, output) of every command in the file."""
+    found: list[tuple[str, int, list[str]]] = []
+    for block in BLOCK.findall(path.read_text()):
+        for line in block.splitlines():
+            if line.startswith("$ "):
+                code = EXIT.search(line)
+                found.append((EXIT.sub("", line[2:]), int(code[1]) if code else 0, []))
+            else:
+                assert found, f"{path}: output before the first command: {line}"
+                found[-1][2].append(line)
+    return [(command, code, "\n".join(lines).strip()) for command, code, lines in found]
+
+
+def matches(said: str, expected: str) -> bool:
+    """Whether the output is what the documentation shows; `...` is anything, also nothing."""
+    said, expected = (re.sub(r"[ \t]+", " ", text) for text in (said, expected))
+    said, expected = (re.sub(r"\b[0-9a-f]{8}\b", "ID", text) for text in (said, expected))
+    pattern = "".join(".*" if part == "..." else re.escape(part) for part in re.split(r"(\.\.\.)", expected))
+    return re.fullmatch(pattern, said, re.DOTALL) is not None
+
+
+DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+WITH_COMMANDS = [path for path in DOCUMENTS if transcripts(path)]
+
+
+@pytest.mark.parametrize("path", WITH_COMMANDS, ids=lambda path: path.name)
+def test_transcripts_are_true(path: Path, tmp_path: Path):
+    env = {
+        **os.environ,
+        "HOME": str(tmp_path),
+        "PRATIQUE_STATE": str(tmp_path / "state"),
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "COLUMNS": "100",
+        "NO_COLOR": "1",
+    }
+    for command, code, expected in transcripts(path):
+        done = subprocess.run(
+            ["bash", "-c", command], cwd=ROOT, env=env, stdin=subprocess.DEVNULL, timeout=240,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
+        )  # fmt: skip
+        said = done.stdout.strip()
+        assert done.returncode == code, f"{path.name}: $ {command}\nexit {done.returncode}, not {code}:\n{said}"
+        assert matches(said, expected), f"{path.name}: $ {command}\n--- says\n{said}\n--- documented\n{expected}"
+
+
+def test_the_readme_has_a_transcript():
+    assert ROOT / "README.md" in WITH_COMMANDS
+
+
+LINK = re.compile(r"\]\((?!https?:|#|mailto:)([^)#]+)(?:#[^)]*)?\)")
+
+
+@pytest.mark.parametrize(
+    "path", [*DOCUMENTS, *sorted((ROOT / "docs" / "decisions").glob("*.md"))], ids=lambda p: p.name
+)
+def test_links_lead_somewhere(path: Path):
+    broken = [target for target in LINK.findall(path.read_text()) if not (path.parent / target).exists()]
+    assert not broken
