@@ -43,6 +43,7 @@ def identify(
     host: Host,
     words: str | Sequence[str],
     *,
+    bare: bool = False,
     trust: Trust | None = None,
     origin: str | None = None,
     decisions: Decisions | None = None,
@@ -51,7 +52,8 @@ def identify(
     """What the person wants run: the path of an installer with its arguments, or a command.
 
     A command is a program on the PATH (or a virtual environment's pip), anything else the path of a file. `origin`
-    (`--from`) wins over what the file remembers of where it came from. `decisions` holds the person's marks;
+    (`--from`) wins over what the file remembers of where it came from. `bare` (after `--`): a name without a slash is a
+    command even where a file of that name lies here. `decisions` holds the person's marks (None: their own store);
     `answer_within` is what each `reputation` plugin is given, in seconds.
 
     Raises `UsageError` for what is not there, not readable, not a program or not executable; `PolicyError` for a hash
@@ -61,7 +63,7 @@ def identify(
     if not typed or not typed[0]:
         raise UsageError("nothing to run", hint="pratique run INSTALLER [ARGUMENT...]")
     trust = trust or Trust()
-    program = _as_command(typed)
+    program = _as_command(typed, bare)
     if program is not None:
         subject, parts = _command(typed, program, origin)
     else:
@@ -69,7 +71,7 @@ def identify(
     opinions: list[Opinion] = [
         answer.value for answer in host.call("reputation", budget=answer_within, subject=subject)
     ]
-    marks = decisions.marks_of([subject.sha256, *parts]) if decisions is not None else ()
+    marks = (decisions or Decisions.open()).marks_of([subject.sha256, *parts])
     return standing.judged(subject, trust, marks=marks, opinions=opinions, parts=parts)
 
 
@@ -152,7 +154,7 @@ def _not_a_program(file: Opened) -> UsageError:
 # -- commands ---------------------------------------------------------------------------------------------------------
 
 
-def _as_command(typed: tuple[str, ...]) -> str | None:
+def _as_command(typed: tuple[str, ...], bare: bool) -> str | None:
     """The absolute path of the program when a command was typed, None when a file was. Links are kept: npm is one."""
     first = typed[0]
     if "/" in first:
@@ -162,8 +164,14 @@ def _as_command(typed: tuple[str, ...]) -> str | None:
         manager = command_kind(typed) != "command" and _in_virtual_environment(place)
         return str(place) if manager or _on_the_path(place) else None
     found = shutil.which(first)
-    if found is None or not Path(first).is_file():
-        return str(Path(found).absolute()) if found is not None else None
+    if found is None:
+        if bare and not Path(first).is_file():
+            raise UsageError(
+                f"no program called {first!r} is on the PATH", hint="check the spelling, or write its path"
+            )
+        return None
+    if bare or not Path(first).is_file():
+        return str(Path(found).absolute())
     if Path(first).samefile(found):
         return None
     raise UsageError(

@@ -51,7 +51,7 @@ def identify(path: Path) -> Facts | None:
 
 
 def describe(file: BinaryIO, found: list[ar.Member], path: Path) -> dict[str, str]:
-    """The control file's fields and which maintainer scripts there are. Raises `ValueError` and what unpacking raises."""
+    """The control file's fields, and which maintainer scripts there are. Raises what unpacking raises."""
     control = next((member for member in found if member.name.startswith("control.tar")), None)
     if control is None:
         raise ValueError("there is none")

@@ -50,7 +50,7 @@ def launch(subject: Subject, request: Request) -> Launch | None:
     shared: dict[str, Any] = {
         "environment": dict(QUIET),
         "describe": "npm package",
-        "hint": "if a package could not be fetched: run again with `--network observed`, or `--network host`",
+        "hint": "if a package could not be fetched: run again with `--network host`",
     }
     if "program" in subject.facts:
         return Launch(command=(subject.path, *subject.command[1:]), **shared)

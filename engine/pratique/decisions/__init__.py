@@ -37,6 +37,11 @@ class Decisions:
     def __init__(self, path: Path | None = None) -> None:
         self._file = BookFile(places.state() / "decisions.json" if path is None else path)
 
+    @classmethod
+    def open(cls) -> Decisions:
+        """The store of whoever runs this."""
+        return cls()
+
     # -- reading
 
     def lookup(self, subject: Subject, now: float | None = None) -> Remembered | None:
@@ -81,15 +86,17 @@ class Decisions:
         subject: Subject,
         choice: Choice,
         *,
-        verdict: Verdict,
+        verdict: Verdict | None = None,
         by: Sequence[str] = ("sha256",),
-        expires_in: float | None = None,
+        expiry: float | None = None,
         source: Source = "person",
         components: Mapping[str, Choice] | None = None,
         policy: str = "",
         now: float | None = None,
     ) -> Remembered:
-        """Keep a decision; one for the same file (or maker and name) is replaced. `expires_in` seconds, None: for ever.
+        """Keep a decision; one for the same file (or maker and name) is replaced. `expiry` seconds, None: for ever.
+
+        `verdict` is the one it was made on; None: nothing undesirable was agreed to.
 
         Expired decisions are dropped on the way. Raises `UsageError`, `StoreError`, `CannotError`.
         """
@@ -101,8 +108,8 @@ class Decisions:
             source=source,
             key=key,
             made=now,
-            expires=None if expires_in is None else now + expires_in,
-            agreed=Agreed.on(verdict, policy),
+            expires=None if expiry is None else now + expiry,
+            agreed=Agreed.on(verdict, policy) if verdict is not None else Agreed(verdict="clean"),
             name=subject.name or Path(subject.path).name or " ".join(subject.command),
             signer=subject.signer.name if subject.signer is not None else "",
             components=dict(components or {}),
