@@ -13,6 +13,8 @@ from typing import Any, NamedTuple
 
 import pytest
 
+pytest_plugins = ["installers"]  # found by `pythonpath` in pyproject.toml
+
 ROOT = Path(__file__).resolve().parents[1]
 
 
