@@ -125,8 +125,10 @@ def _state() -> Iterator[Check]:
                     mend="make it yours, or name another in PRATIQUE_STATE")  # fmt: skip
         return
     writable = os.access(place, os.W_OK | os.X_OK)
-    yield Check(name="state directory", ok=writable, detail=str(place) + ("" if writable else " cannot be written"),
-                mend="" if writable else f"chown {os.geteuid()} {place}, or name another in PRATIQUE_STATE")  # fmt: skip
+    yield Check(
+        name="state directory", ok=writable, detail=str(place) + ("" if writable else " cannot be written"),
+        mend="" if writable else f"chown {os.geteuid()} {place}, or name another in PRATIQUE_STATE",
+    )  # fmt: skip
     free = shutil.disk_usage(place).free
     roomy = free >= LEAST_SPACE
     yield Check(name="free space", ok=roomy, detail=f"{free // 1024**2} MiB free in {place}",
@@ -177,5 +179,5 @@ def _print(checks: list[Check], lacking: int) -> None:
         if check.mend and not check.ok:
             print(f"{indent}mend it: {check.mend}")
     print()
-    print("all that is needed is there" if not lacking else
-          f"{lacking} of what is needed {'is' if lacking == 1 else 'are'} missing; nothing can be judged until then")  # fmt: skip
+    are = "is one lack" if lacking == 1 else f"are {lacking} lacks"
+    print(f"there {are} to mend before programs can be judged" if lacking else "all that is needed is there")
