@@ -294,6 +294,16 @@ STANDARD_KINDS: Final[tuple[EventKind, ...]] = (
         answer=_F.text,
         by=_F.text,
     ),
+    EventKind(
+        "control.leave",
+        "The page a control stands on was left; `touched`: the person changed or pressed it; `by`: who left the page",
+        control=_F.text,
+        label=_F.text,
+        ticked=_F.flag,
+        touched=_F.flag,
+        window=_F.text,
+        by=_F.text,
+    ),
     EventKind("window.open", "A window appeared", title=_F.text, text=_F.text, closable=_F.flag, fullscreen=_F.flag),
     EventKind("window.raise", "A window put itself in front", title=_F.text),
     # -- Windows

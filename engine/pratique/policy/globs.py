@@ -1,0 +1,226 @@
+"""Many globs, answered together: a tree of names, walked once along the path.
+
+A path is read name by name. The *state* after some names is the set of places in the tree that can be reached; most
+paths leave the tree within a name or two. States are made as they are met and kept, as is the state of each directory,
+so that the files of one directory share its walk. Both stores are bounded, and start over when full.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Final, Generic, TypeVar
+
+from pratique.policy.paths import Name, Piece, literal, name_expression, names
+from pratique.policy.texts import Find, TextTable
+
+T = TypeVar("T")
+
+#: Directories and steps remembered, each; a session of more starts over.
+_MOST_KEPT: Final = 100_000
+
+
+class _Node(Generic[T]):
+    """One place in the tree: what may follow here, and what matches when the next name is the last."""
+
+    __slots__ = ("down", "down_any", "down_some", "last", "last_any", "last_some", "beneath", "deep", "loops", "number")
+
+    def __init__(self, number: int, loops: bool = False) -> None:
+        self.number = number
+        self.loops = loops  # the place behind `**`: any name leads back here
+        self.down: dict[str, _Node[T]] = {}
+        self.down_any: _Node[T] | None = None  # `*`
+        self.down_some: dict[tuple[Piece, ...], _Node[T]] = {}
+        self.last: dict[str, list[T]] = {}
+        self.last_any: list[T] = []
+        self.last_some: dict[tuple[Piece, ...], list[T]] = {}
+        self.beneath: list[T] = []  # a last `**`: everything beneath
+        self.deep: _Node[T] | None = None  # reached by `**`, also by no name at all
+
+
+class _State(Generic[T]):
+    """A set of places, with what is needed to go on from it."""
+
+    __slots__ = ("steps", "always", "below", "last", "some", "nodes", "patterns", "dead", "quiet")
+
+    def __init__(self, nodes: tuple[_Node[T], ...], beneath: tuple[T, ...], fold: bool) -> None:
+        self.nodes = nodes
+        self.below = beneath  # what matches however the path goes on from here
+        self.steps: dict[str, _State[T]] = {}
+        self.last = tuple(node.last for node in nodes if node.last)
+        always = [entry for node in nodes for entry in node.last_any]
+        self.always: tuple[T, ...] = (*beneath, *always)
+        some: TextTable[T] = TextTable()
+        down: TextTable[_Node[T]] = TextTable()
+        has_some = has_down = False
+        for node in nodes:
+            for pieces, entries in node.last_some.items():
+                has_some = True
+                for entry in entries:
+                    _add_pattern(some, pieces, entry, fold)
+            for pieces, below in node.down_some.items():
+                has_down = True
+                _add_pattern(down, pieces, below, fold)
+        self.some: Find[T] | None = some.find() if has_some else None
+        self.patterns: Find[_Node[T]] | None = down.find() if has_down else None
+        self.dead = not nodes and not beneath
+        #: No name changes anything: the rest of the directories need not be looked at.
+        self.quiet = all(
+            node.loops and not (node.down or node.down_any or node.down_some or node.beneath) for node in nodes
+        )
+
+    def accepted(self, name: str) -> Sequence[T]:
+        """The entries of the globs that match when this is the last name."""
+        out: list[T] = [*self.always]
+        for table in self.last:
+            if name in table:
+                out += table[name]
+        if self.some is not None:
+            out += self.some(name)
+        if name:  # `/a/` is not beneath `/a`
+            for node in self.nodes:
+                out += node.beneath
+        return out
+
+
+def _add_pattern(table: TextTable[T], pieces: tuple[Piece, ...], entry: T, fold: bool) -> None:
+    """Put a name with wildcards where it is cheapest to look up."""
+    kinds = tuple(kind for kind, _ in pieces)
+    if kinds == ("text", "any"):
+        table.begins(pieces[0][1], entry)
+    elif kinds == ("any", "text"):
+        table.ends(pieces[1][1], entry)
+    else:
+        table.searched(rf"(?s)^(?:{name_expression(pieces, fold)})\z", entry)
+
+
+class GlobTable(Generic[T]):
+    """Expanded globs and what each stands for. Fill it, then ask `find()` for the function that answers."""
+
+    def __init__(self, fold: bool = False) -> None:
+        self._fold = fold
+        self._separator = "\\" if fold else "/"
+        self._count = 0
+        self._root = self._node()
+
+    def _node(self, loops: bool = False) -> _Node[T]:
+        self._count += 1
+        return _Node(self._count, loops)
+
+    def add(self, glob: str, entry: T) -> None:
+        """Add a glob without alternatives and without `~` (see `paths.expand`). Raises `GlobError`."""
+        node = self._root
+        *above, last = names(glob, self._fold)
+        for name in above:
+            node = self._below(node, name)
+        if last is None:
+            node.beneath.append(entry)
+        elif last == (("any", ""),):
+            node.last_any.append(entry)
+        elif (text := literal(last)) is not None:
+            node.last.setdefault(text, []).append(entry)
+        else:
+            node.last_some.setdefault(last, []).append(entry)
+
+    def _below(self, node: _Node[T], name: Name) -> _Node[T]:
+        if name is None:
+            if node.deep is None:
+                node.deep = self._node(loops=True)
+            return node.deep
+        if name == (("any", ""),):
+            if node.down_any is None:
+                node.down_any = self._node()
+            return node.down_any
+        text = literal(name)
+        if text is not None:
+            if text not in node.down:
+                node.down[text] = self._node()
+            return node.down[text]
+        if name not in node.down_some:
+            node.down_some[name] = self._node()
+        return node.down_some[name]
+
+    def find(self, kept: int = _MOST_KEPT) -> Find[T]:
+        """The function that answers; it remembers at most `kept` directories. Do not fill the table afterwards."""
+        walk = _walker(self._root, self._fold, kept)
+        separator = self._separator
+        fold = self._fold
+        directories: dict[str, _State[T]] = {}
+        get = directories.get
+        nothing: tuple[T, ...] = ()
+
+        def find(path: str) -> Sequence[T]:
+            directory, between, name = path.rpartition(separator)
+            state = get(directory)
+            if state is None:
+                state = walk(directory)
+                if len(directories) >= kept:
+                    directories.clear()
+                directories[directory] = state
+            if not between:  # a name by itself: nothing of the tree has been walked
+                state = walk(None)
+            if state.dead:
+                return nothing
+            return state.accepted(name)
+
+        if not fold:
+            return find
+        return lambda path: find(path.lower())
+
+
+def _walker(root: _Node[T], fold: bool, kept: int) -> Callable[[str | None], _State[T]]:
+    """A function from a directory (None: no name read yet) to its state."""
+    states: dict[tuple[tuple[int, ...], tuple[int, ...]], _State[T]] = {}
+    separator = "\\" if fold else "/"
+    steps = 0
+
+    def state_of(nodes: dict[int, _Node[T]], beneath: dict[int, T]) -> _State[T]:
+        key = (tuple(sorted(nodes)), tuple(sorted(beneath)))
+        state = states.get(key)
+        if state is None:
+            state = _State(tuple(nodes[number] for number in key[0]), tuple(beneath[i] for i in key[1]), fold)
+            if len(states) < kept:
+                states[key] = state
+        return state
+
+    def enter(nodes: dict[int, _Node[T]], node: _Node[T] | None) -> None:
+        while node is not None and node.number not in nodes:
+            nodes[node.number] = node
+            node = node.deep
+
+    def step(state: _State[T], name: str) -> _State[T]:
+        nonlocal steps
+        nodes: dict[int, _Node[T]] = {}
+        beneath = {id(entry): entry for entry in state.below}
+        for node in state.nodes:
+            if node.loops:
+                enter(nodes, node)
+            enter(nodes, node.down.get(name))
+            enter(nodes, node.down_any)
+            beneath.update((id(entry), entry) for entry in node.beneath)
+        if state.patterns is not None:
+            for node in state.patterns(name):
+                enter(nodes, node)
+        following = state_of(nodes, beneath)
+        steps += 1
+        if steps >= kept:  # start over, rather than grow with the session
+            for known in states.values():
+                known.steps.clear()
+            steps = 0
+        state.steps[name] = following
+        return following
+
+    first: dict[int, _Node[T]] = {}
+    enter(first, root)
+    start = state_of(first, {})
+
+    def walk(directory: str | None) -> _State[T]:
+        state = start
+        if directory is None:
+            return state
+        for name in directory.split(separator):
+            if state.quiet:
+                break
+            state = state.steps.get(name) or step(state, name)
+        return state
+
+    return walk
