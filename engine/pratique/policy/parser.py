@@ -26,7 +26,7 @@ LARGEST: Final = 1 << 20
 ENOUGH: Final = 50
 
 _UNITS: Final = {
-    "": 1.0, "%": 0.01,
+    "": 1.0,
     "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0,
     "B": 1.0, "KiB": 2.0**10, "MiB": 2.0**20, "GiB": 2.0**30, "TiB": 2.0**40,
 }  # fmt: skip
@@ -291,12 +291,18 @@ def _leaf(index: int, tokens: Tokens) -> Any:
         value = word[3:end]
         return syntax.Pattern(at, value.replace('\\"', '"') if quote == '"' else value, word[end + 1 :])
     if kind in ("NUMBER", "DURATION", "SIZE", "SHARE"):
-        digits = word.rstrip("%mshdBKiMGT")
-        unit = word[len(digits) :]
-        if unit == "%":
-            return syntax.Quantity(at, float(digits) / 100, unit)
-        return syntax.Quantity(at, float(digits) * _UNITS[unit], unit)
+        return _quantity(word, at)
     return syntax.Name(at, word)
+
+
+def _quantity(word: str, at: int) -> syntax.Quantity:
+    digits = word.rstrip("%mshdBKiMGT")
+    unit = word[len(digits) :]
+    try:
+        number = float(digits)
+    except ValueError:  # noted by the lexer
+        return syntax.Quantity(at, 0.0, "")
+    return syntax.Quantity(at, number / 100 if unit == "%" else number * _UNITS[unit], unit)
 
 
 def _builder(rule: Rule) -> Builder:

@@ -1,0 +1,111 @@
+"""Regular expressions, path patterns and network addresses: are they sound, and within bounds?
+
+Each function returns what is wrong in words, "" when nothing is; expressions are compiled by RE2, the engine that will
+run them, so that none can take more than linear time.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+#: Paths one glob may stand for, all braces opened.
+ALTERNATIVES: Final = 1000
+#: Characters of a regular expression or a glob.
+LONGEST: Final = 8192
+
+_BEGINS: Final = re.compile(r"/|~(?:/|$)|\*|\?|\{|[A-Za-z]:[\\/]|\\\\|%\w+%", re.ASCII)
+_WINDOWS: Final = re.compile(r"[A-Za-z]:[\\/]|\\\\|%\w+%", re.ASCII)
+_MAGIC: Final = re.compile(r"[*?{}]")
+
+
+def regex_fault(pattern: str, flags: str) -> tuple[str, int]:
+    """What is wrong with a regular expression, and at which of its characters (from 0); ("", 0) when it is sound."""
+    for place, flag in enumerate(flags):
+        if flag not in "ims" or flag in flags[:place]:
+            return f'"{flag}" is no flag; the flags are i (any case), m (lines), s (dot takes line ends)', -1 - place
+    if len(pattern) > LONGEST:
+        return f"a regular expression may have {LONGEST:,} characters; this one has {len(pattern):,}", 0
+    import re2
+
+    options = re2.Options()
+    options.log_errors = False
+    options.max_mem = 1 << 20
+    try:
+        re2.compile(with_flags(pattern, flags), options)
+    except re2.error as error:
+        message = error.args[0]
+        if isinstance(message, bytes):
+            message = message.decode("utf-8", "replace")
+        reason, _, culprit = str(message).partition(": ")
+        return f"not a regular expression: {reason}", max(0, pattern.rfind(culprit)) if culprit else 0
+    return "", 0
+
+
+def with_flags(pattern: str, flags: str) -> str:
+    """The expression with its flags written into it, as RE2 reads them."""
+    return f"(?{flags}){pattern}" if flags else pattern
+
+
+def glob_fault(glob: str, *, rooted: bool) -> str:
+    """What is wrong with a glob. `rooted`: it is for paths, which are absolute."""
+    if not glob:
+        return "an empty pattern matches nothing"
+    if len(glob) > LONGEST:
+        return f"a pattern may have {LONGEST:,} characters; this one has {len(glob):,}"
+    if rooted and not _BEGINS.match(glob):
+        return "paths are absolute, so this can never match: begin it with /, ~/, ** or a drive like C:\\"
+    return _brace_fault(glob) if "{" in glob or "}" in glob else ""
+
+
+def _brace_fault(glob: str) -> str:
+    """Unbalanced braces, or braces that stand for too many paths; counted without making them."""
+    total = [1]  # for each open group: product within the present alternative
+    sums: list[int] = []  # for each open group: sum of its finished alternatives
+    for sign in glob:
+        if sign == "{":
+            if len(sums) >= 8:
+                return "braces nest more than 8 deep"
+            sums.append(0)
+            total.append(1)
+        elif sign == "," and sums:
+            sums[-1] += total[-1]
+            total[-1] = 1
+        elif sign == "}":
+            if not sums:
+                return "a } closes no {"
+            alternatives = sums.pop() + total.pop()
+            total[-1] *= alternatives
+            if total[-1] > ALTERNATIVES:
+                return f"its braces stand for more than {ALTERNATIVES:,} paths"
+    return "a { is not closed" if sums else ""
+
+
+def is_magic(text: str) -> bool:
+    """Whether a text holds signs that mean something in a glob."""
+    return _MAGIC.search(text) is not None
+
+
+def is_windows(text: str) -> bool:
+    """Whether a path is one of Windows, which are matched without regard to case."""
+    return _WINDOWS.match(text) is not None
+
+
+def network(text: str) -> str | None:
+    """The network or address in its usual spelling, None when it is neither."""
+    import ipaddress
+
+    try:
+        return str(ipaddress.ip_network(text, strict=False))
+    except ValueError:
+        return None
+
+
+def address(text: str) -> str | None:
+    """The address in its usual spelling, None when it is none."""
+    import ipaddress
+
+    try:
+        return str(ipaddress.ip_address(text))
+    except ValueError:
+        return None
