@@ -60,6 +60,8 @@ def run(args: argparse.Namespace) -> int:
         verdict = f"{report.verdict.verdict} {shown(report.verdict.total)}" if report.verdict else report.ended
         choice = report.decision.choice if report.decision else "-"
         console.print(
-            f"{report.id}  {when}  {verdict:<18} {choice:<8} {report.subject.name}", highlight=False, markup=False
+            f"{report.id}  {when}  {verdict:<18} {choice:<8} {screen.printable(report.subject.name)}",
+            highlight=False,
+            markup=False,
         )
     return 0

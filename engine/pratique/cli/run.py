@@ -178,9 +178,11 @@ class TerminalFace:
 
     def started(self, subject: Subject, launch: Launch) -> None:
         if not self._quiet:
+            from pratique.cli.screen import printable
+
             what = launch.describe or subject.kind
             name = subject.path.rsplit("/", 1)[-1] or " ".join(subject.command)
-            print(f"pratique: {name} ({what}) runs in quarantine", file=sys.stderr)
+            print(f"pratique: {printable(name)} ({what}) runs in quarantine", file=sys.stderr)
 
     def output(self, data: bytes, stream: int) -> None:
         """The installer's own output, untouched; the live line gives way to it."""

@@ -64,9 +64,9 @@ def _head(report: Report, width: int) -> Iterator[Text]:
         trusted = "trusted" if subject.signer["trusted"] else "not a trusted signer"
         valid = trusted if subject.signer["valid"] else "signature NOT valid"
         facts.append(f"signed by {subject.signer['name']} ({valid})")
-    yield _columns(Text(_clean(name), style="bold"), " · ".join(facts), width)
+    yield _columns(Text(printable(name), style="bold"), " · ".join(facts), width)
     if subject.origin:
-        yield Text(f"from {_clean(subject.origin)}", style="dim")
+        yield Text(f"from {printable(subject.origin)}", style="dim")
     if subject.owner:
         yield Text(f"belongs to the package {subject.owner['package']}", style="dim")
     yield Text("")
@@ -111,10 +111,10 @@ def _action(action: ActionPart, width: int) -> Iterator[Text]:
         yield Text(f"      {action.outcome}{note}", style="dim italic")
 
 
-def _clean(text: str) -> str:
+def printable(text: str) -> str:
     """No control characters: a file name must not be able to write on the person's terminal."""
-    printable = text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in printable)
+    valid = text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in valid)
 
 
 def describe(evidence: EvidencePart) -> str:
@@ -127,16 +127,16 @@ def describe(evidence: EvidencePart) -> str:
             for sign, text in (("+", fields.get("added")), ("-", fields.get("removed")))
             if (count := len(str(text or "").splitlines()))
         ]
-        return _clean("  ".join((path, *counts)))
+        return printable("  ".join((path, *counts)))
     if evidence.kind == "file.read":
-        return _clean(f"{path}  opened" + (", saw an empty stand-in" if fields.get("hidden") else ""))
+        return printable(f"{path}  opened" + (", saw an empty stand-in" if fields.get("hidden") else ""))
     if evidence.kind == "file.mode":
         mode = fields.get("mode")
-        return _clean(f"{path}  mode {int(mode):o}" if isinstance(mode, int | float) else path)
+        return printable(f"{path}  mode {int(mode):o}" if isinstance(mode, int | float) else path)
     if evidence.kind == "account.modify":
-        return _clean(f"{path}  {fields.get('change', '')}")
+        return printable(f"{path}  {fields.get('change', '')}")
     word = evidence.kind.rsplit(".", 1)[-1]
-    return _clean(path if evidence.kind == "file.create" else f"{path}  {evidence.kind.split('.')[0]} {word}")
+    return printable(path if evidence.kind == "file.create" else f"{path}  {evidence.kind.split('.')[0]} {word}")
 
 
 def _components(report: Report) -> Iterator[Text]:
@@ -148,7 +148,7 @@ def _components(report: Report) -> Iterator[Text]:
         bad = part.verdict == "undesirable"
         files = f"{part.files} change{'' if part.files == 1 else 's'}" if part.files else ""
         yield Text.assemble(
-            f" {_clean(part.name):<{width}}  {shown(part.total).removesuffix('.0'):>5}  ",
+            f" {printable(part.name):<{width}}  {shown(part.total).removesuffix('.0'):>5}  ",
             (f"{part.verdict:<11}", "red" if bad else "green"),
             (f"  {files}", "dim"),
         )
@@ -163,7 +163,7 @@ def _footnotes(report: Report) -> Iterator[Text]:
     if extra:
         yield Text("")
     for note in extra:
-        yield Text(f" {_clean(note)}", style="dim")
+        yield Text(f" {printable(note)}", style="dim")
 
 
 def done(report: Report) -> Iterator[Text]:
@@ -175,11 +175,13 @@ def done(report: Report) -> Iterator[Text]:
         return
     files = sum(effect.type == "file" for effect in kept)
     yield Text("")
-    yield Text.assemble(("installed", "bold green"), f"  {report.subject.name}: {files} changes")
+    yield Text.assemble(
+        ("installed", "bold green"), f"  {printable(report.subject.name)}: {files} change{'' if files == 1 else 's'}"
+    )
     packages = [f"{e.details['package']} {e.details.get('version', '')}".strip() for e in kept if e.type == "package"]
     if packages:
         more = f" and {len(packages) - 8} more" if len(packages) > 8 else ""
-        yield Text(f"  packages: {_clean(', '.join(packages[:8]))}{more}")
+        yield Text(f"  packages: {printable(', '.join(packages[:8]))}{more}")
     for action in report.actions:
         if action.outcome not in ("kept", "failed"):
             yield Text.assemble(("left out", "bold yellow"), f"   {action.title}")
@@ -196,10 +198,10 @@ def details(report: Report, console: Console) -> None:
             console.print(Text(f"  {describe(evidence)}"), soft_wrap=True)
             for sign, field, color in (("+", "added", "green"), ("-", "removed", "red")):
                 for line in str(evidence.fields.get(field) or "").splitlines()[:20]:
-                    console.print(Text(f"    {sign} {_clean(line)}", style=color), soft_wrap=True)
+                    console.print(Text(f"    {sign} {printable(line)}", style=color), soft_wrap=True)
     for component in report.components:
         own = [effect for effect in report.effects if effect.component == component.name]
-        console.print(Text(f"\n{_clean(component.name)}: {len(own)} changes", style="bold"))
+        console.print(Text(f"\n{printable(component.name)}: {len(own)} changes", style="bold"))
         for line in changes(own):
             console.print(line, soft_wrap=True)
     coverage = report.coverage
@@ -214,6 +216,6 @@ def changes(effects: Sequence[EffectPart]) -> Iterator[Text]:
         sign, color = signs[effect.op]
         what = "" if effect.type == "file" else f"{effect.type} "
         name = effect.details.get("name") or effect.details.get("package", "") if what else ""
-        yield Text.assemble((f"  {sign} {what}", color), _clean(name or effect.path), (f"  {effect.note}", "dim"))
+        yield Text.assemble((f"  {sign} {what}", color), printable(name or effect.path), (f"  {effect.note}", "dim"))
     if len(effects) > DETAIL_LINES:
         yield Text(f"  and {len(effects) - DETAIL_LINES} more; `--json` has them all", style="dim")

@@ -1,0 +1,87 @@
+"""The one screen: clear, and not to be written on by hostile names."""
+
+from __future__ import annotations
+
+import io
+
+from rich.console import Console
+
+from pratique.cli import screen
+from pratique.events import Event
+from pratique.policy.model import Decide, Location, Method, Policy
+from pratique.policy.score import Finding, judge
+from pratique.recording import Component, Effect, Recording
+from pratique.report import DecisionPart, Report, Treatment, make
+from pratique.subject import Subject
+
+
+def report(path: str = "/root/.bashrc", *, name: str = "weather.sh", disclosed: bool = False) -> Report:
+    recording = Recording(
+        id="7f3a0000",
+        subject=Subject(path=f"/tmp/{name}", name=name, kind="script", size=4_404_019, origin="https://x.example/w"),
+        home="/root",
+        components=(Component(name=name), Component(name="toolbar", kind="package")),
+        events=(Event("file.write", seq=1, effect=0, path=path, added="a\nb", removed=""),),
+        effects=(
+            Effect(id=0, type="file", op="modify", path=path, component="toolbar"),
+            Effect(id=1, type="file", op="add", path="/opt/x", component=name),
+        ),
+        open=("network: host",),
+    )
+    finding = Finding(
+        action="shell-startup", title="Runs itself whenever a shell starts", category="autorun", weight=100,
+        disclosed=disclosed, component="toolbar", remedy="revert", evidence=(1,),
+        where=Location("rules/autorun.policy", 31),
+    )  # fmt: skip
+    verdict = judge([finding], components=[name, "toolbar"], method=Method(), threshold=100, decide=Decide())
+    return make(
+        recording, Policy(name="baseline", version="1.0.0"), verdict,
+        decision=DecisionPart(choice="without", source="flag"), kept=frozenset({1}),
+        treatments={0: Treatment(outcome="reverted", effects=frozenset({0}))},
+    )  # fmt: skip
+
+
+def printed(shown: Report, width: int = 100, *, details: bool = False) -> str:
+    out = io.StringIO()
+    console = Console(file=out, width=width)
+    screen.show(shown, console)
+    if details:
+        screen.details(shown, console)
+    for line in screen.done(shown):
+        console.print(line, soft_wrap=True)
+    return out.getvalue()
+
+
+def test_it_says_what_it_is_the_verdict_each_action_and_each_component():
+    text = printed(report())
+    for said in (
+        "weather.sh", "script · 4.2 MiB · unknown · not signed", "from https://x.example/w",
+        "UNDESIRABLE  100 of 100", "baseline 1.0.0, sum of actions",
+        "100  Runs itself whenever a shell starts", "you were not told",
+        "/root/.bashrc  +2 lines", "rules/autorun.policy:31", "toolbar", "open to it: network: host",
+        "left out   Runs itself whenever a shell starts", "pratique history 7f3a0000",
+    ):  # fmt: skip
+        assert said in text
+    assert "you agreed" in printed(report(disclosed=True))
+
+
+def test_no_colour_away_from_a_terminal():
+    assert "\x1b" not in printed(report(), details=True)
+
+
+def test_a_narrow_terminal_shows_the_same_words():
+    assert "UNDESIRABLE" in printed(report(), width=40)
+
+
+def test_a_hostile_name_cannot_write_on_the_terminal():
+    text = printed(report(path="/root/\x1b[2J\r\nCLEAN", name="\x1b]0;x\x07.sh"), details=True)
+    assert "\x1b" not in text
+    assert "\r" not in text
+    assert "\nCLEAN" not in text
+
+
+def test_details_show_the_lines_and_every_change():
+    text = printed(report(), details=True)
+    assert "+ a" in text
+    assert "~ /root/.bashrc" in text
+    assert "+ /opt/x" in text
