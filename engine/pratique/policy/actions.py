@@ -44,11 +44,16 @@ def action(placed: Sequence[Placed], policy: str) -> model.Action | None:
     definition = placed[0].node
     assert isinstance(definition, syntax.Action)
     scope = placed[0].scope
-    for kind, word, example in ((syntax.On, "trigger", "on file.write where ..."), (syntax.Weight, "weight", "weight 100")):
+    for kind, word, example in (
+        (syntax.On, "trigger", "on file.write where ..."),
+        (syntax.Weight, "weight", "weight 100"),
+    ):
         if kind not in clauses and not scope.damaged:
             message = f'the action "{definition.name.value}" has no {word}'
             scope.report("P0310", definition.name, message, help=f"add a line like: {example}")
-    title = next((node.title.value for node, _, _ in reversed(placed) if isinstance(node, syntax.Action) and node.title), "")
+    title = next(
+        (node.title.value for node, _, _ in reversed(placed) if isinstance(node, syntax.Action) and node.title), ""
+    )
     out: dict[str, object] = {}
     triggers: list[model.Trigger] = []
     because: list[str] = []

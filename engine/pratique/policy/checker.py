@@ -215,4 +215,4 @@ def _let_patterns(composed: Composed) -> None:
         items = let.value.items if isinstance(let.value, syntax.Array) else (let.value,)
         for item in items:
             if isinstance(item, syntax.Pattern) and regex(placed.scope, item) is None:
-                placed.scope.context.memory["regex", item.value, item.flags] = ("", 0)
+                placed.scope.context.regexes[item.value, item.flags] = ("", 0)

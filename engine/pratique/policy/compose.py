@@ -6,6 +6,7 @@ Order never matters: everything is gathered first, and only `override` and `disa
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from itertools import pairwise
 from typing import Final, NamedTuple
 
 from pratique.policy import syntax
@@ -293,7 +294,7 @@ class _Gathering:
     def _in_force(self, overrides: list[Placed], base: Placed | None, what: str) -> list[Placed]:
         """The overrides from the innermost to the one that counts; two that neither outranks the other are reported."""
         overrides = sorted(overrides, key=lambda placed: placed.rank)
-        for first, second in zip(overrides, overrides[1:], strict=False):
+        for first, second in pairwise(overrides):
             if first.rank not in self.bases[second.rank]:
                 related = (Note(first.where, "first overridden here"),)
                 second.scope.report("P0304", second.node, f"{what} is overridden twice", related=related)
@@ -332,7 +333,7 @@ def _name(node: syntax.Node) -> syntax.Name:
 
 
 def _key(node: syntax.Node) -> tuple[str, str]:
-    return _NAMES[type(node)], _name(node).value  # type: ignore[index]
+    return _NAMES[type(node)], _name(node).value
 
 
 def ownerless(source: Source) -> Diagnostic | None:

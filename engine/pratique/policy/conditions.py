@@ -174,17 +174,18 @@ def _comparison(fields: Fields, node: syntax.Comparison) -> model.Condition:
             return model.Flag(name)
         if operator in ("=", "!=") and fields.has(node.value.value):
             return _same_as(fields, node, field)
-    context, made = scope.context, None
+    context = scope.context
+    made: model.Condition | None = None
     key = None
     if isinstance(node.value, syntax.Name):  # a let, perhaps used a thousand times
         key = (name, field, operator, node.value.value)
-        made = context.memory.get(key)
+        made = context.compared.get(key)
     if made is None:
         before = len(context.diagnostics)
         made = _compare(scope, node, field, scope.values(node.value))
         if key is not None and len(context.diagnostics) == before:
-            context.memory[key] = made
-    return made  # type: ignore[return-value]
+            context.compared[key] = made
+    return made
 
 
 def _lets_only(scope: Scope, value: syntax.Value) -> list[syntax.Value]:
@@ -273,7 +274,7 @@ def _equals(scope: Scope, node: syntax.Comparison, field: Field, leaves: list[Le
     if field == Field.address:
         known = address(leaf.value)
         if known is None:
-            scope.report("P0204", node.value, f'"{leaf.value}" is not an address', help='for a network, write: in')
+            scope.report("P0204", node.value, f'"{leaf.value}" is not an address', help="for a network, write: in")
         return model.Equals(name, known or leaf.value)
     if field == Field.path:
         if is_magic(leaf.value):
@@ -376,12 +377,11 @@ def _within(value: syntax.Value, leaf: Leaf) -> bool:
 
 def regex(scope: Scope, leaf: syntax.Pattern, at: syntax.Node | None = None) -> model.Regex | None:
     """A regular expression, when RE2 takes it. `at`: where to report instead, for one that stands in a let."""
-    memory = scope.context.memory
-    key = ("regex", leaf.value, leaf.flags)
-    fault = memory.get(key)
-    if fault is None:
-        memory[key] = fault = regex_fault(leaf.value, leaf.flags)
-    message, place = fault  # type: ignore[misc]
+    memory = scope.context.regexes
+    key = (leaf.value, leaf.flags)
+    if key not in memory:
+        memory[key] = regex_fault(leaf.value, leaf.flags)
+    message, place = memory[key]
     if not message:
         return model.Regex(leaf.value, "".join(sorted(leaf.flags)))
     if at is not None:
@@ -406,15 +406,15 @@ def regexes(scope: Scope, given: tuple[syntax.Value, ...]) -> tuple[model.Regex,
 
 def glob(scope: Scope, text: str, at: syntax.Value, leaf: Leaf, *, rooted: bool) -> bool:
     """Whether a glob is sound; reported when not."""
-    memory = scope.context.memory
-    key = ("glob", text, rooted)
+    memory = scope.context.globs
+    key = (text, rooted)
     fault = memory.get(key)
     if fault is None:
         memory[key] = fault = glob_fault(text, rooted=rooted)
     if not fault:
         return True
     if _within(at, leaf):
-        scope.report("P0203", leaf, str(fault))
+        scope.report("P0203", leaf, fault)
     else:
         scope.report("P0203", at, f'{fault}, in "{text[:60]}"')
     return False
@@ -430,5 +430,3 @@ def globs(scope: Scope, given: tuple[syntax.Value, ...]) -> tuple[str, ...]:
             elif glob(scope, leaf.value, value, leaf, rooted=True):
                 out.append(leaf.value)
     return tuple(dict.fromkeys(out))
-
-

@@ -95,7 +95,7 @@ def errors(diagnostics: Iterable[Diagnostic]) -> list[Diagnostic]:
 def render(
     diagnostics: Iterable[Diagnostic], texts: Mapping[str, str], *, colour: bool = False, shown: int = SHOWN
 ) -> str:
-    """The text of these diagnostics, an empty line between them. `texts`: file name -> its text, for the source lines."""
+    """The text of these diagnostics, an empty line between them. `texts`: file name -> its text."""
     every = in_order(diagnostics)
     paint = _Paint(colour)
     lines: dict[str, list[str]] = {}

@@ -89,5 +89,7 @@ def found(tokens: Tokens, index: int) -> str:
     if kind == "_SEP":
         return "the end of the statement"
     if kind in ("TEXT", "REGEX"):
-        return f"the text {word if len(word) <= 40 else word[:37] + '...'}" if kind == "TEXT" else "a regular expression"
+        return (
+            f"the text {word if len(word) <= 40 else word[:37] + '...'}" if kind == "TEXT" else "a regular expression"
+        )
     return f'"{word if len(word) <= 60 else word[:57] + "..."}"'

@@ -35,7 +35,9 @@ def distribution(composed: Composed) -> model.Distribution | None:
             case syntax.Halt(more_than=share):
                 halt = model.Halt(more_than=scope.share(share))
             case syntax.Group(name=name, receives=receives):
-                groups.append(model.GroupRule(group=name.value, receives=scope.choices(receives, RECEIVED, "sent to groups")))
+                groups.append(
+                    model.GroupRule(group=name.value, receives=scope.choices(receives, RECEIVED, "sent to groups"))
+                )
             case _:
                 continue
         first = first or placed

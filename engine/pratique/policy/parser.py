@@ -30,9 +30,22 @@ _UNITS: Final = {
     "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0,
     "B": 1.0, "KiB": 2.0**10, "MiB": 2.0**20, "GiB": 2.0**30, "TiB": 2.0**40,
 }  # fmt: skip
+#: What an item of a file begins with.
 _BEGINNINGS: Final = frozenset(
-    "POLICY PART LET ACTION DISCLOSURE UNTICK SANDBOX TRUST REPUTATION SIGNATURES DECIDE DISTRIBUTE SAMPLES SPOOL "
-    "CHANNEL ALERT OVERRIDE DISABLE TEST".split()
+    {
+        "POLICY",
+        "PART",
+        "LET",
+        "ACTION",
+        "DISCLOSURE",
+        "UNTICK",
+        "SANDBOX",
+        "TRUST",
+        "REPUTATION",
+        "SIGNATURES",
+        "DECIDE",
+    }
+    | {"DISTRIBUTE", "SAMPLES", "SPOOL", "CHANNEL", "ALERT", "OVERRIDE", "DISABLE", "TEST"}
 )
 #: Rules whose words together are one word of the record ("begins with").
 _WORDS: Final = frozenset({"operator", "bound", "standing"})
@@ -195,9 +208,9 @@ class _Run:
         while kinds[index] != "$END":
             depth = max(0, depth + (kinds[index] == "LBRACE") - (kinds[index] == "RBRACE"))
             index += 1
-            if kinds[index] in _BEGINNINGS and kinds[index - 1] in ("_SEP", "RBRACE"):
-                if depth == 0 or self.places(self.tokens.starts[index]).column == 1:
-                    return index
+            begins = kinds[index] in _BEGINNINGS and kinds[index - 1] in ("_SEP", "RBRACE")
+            if begins and (depth == 0 or self.places(self.tokens.starts[index]).column == 1):
+                return index
         return index
 
     def _statement(self, index: int) -> int:
@@ -258,7 +271,14 @@ class _Run:
         )
 
     def _note(
-        self, code: str, message: str, at: int, length: int, note: str = "", help: str = "", related: tuple[Note, ...] = ()
+        self,
+        code: str,
+        message: str,
+        at: int,
+        length: int,
+        note: str = "",
+        help: str = "",
+        related: tuple[Note, ...] = (),
     ) -> None:
         self.diagnostics.append(
             Diagnostic(
@@ -376,9 +396,7 @@ def _gathering(rule: Rule, kept: list[tuple[int, bool]]) -> Gather:
     plan += [None] * rule.after
 
     def gather(parts: list[Any], tokens: Tokens) -> list[Any]:
-        return [
-            None if one is None else _leaf(parts[one[0]], tokens) if one[1] else parts[one[0]] for one in plan
-        ]
+        return [None if one is None else _leaf(parts[one[0]], tokens) if one[1] else parts[one[0]] for one in plan]
 
     return gather
 

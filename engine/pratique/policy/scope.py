@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import Final, Literal
 
 from pratique.events import Vocabulary
-from pratique.policy import syntax
+from pratique.policy import model, syntax
 from pratique.policy.diagnostics import Diagnostic, Note
 from pratique.policy.lexer import length_of_token
 from pratique.policy.model import Location
@@ -62,7 +62,10 @@ class Context:
         self.channels: Collection[str] = ()
         self.used_lets: set[str] = set()
         self.unobserved: set[str] = set()
-        self.memory: dict[object, object] = {}  # what was made of a value before, by what decides it
+        # What was made of a value before: a let may be used a thousand times.
+        self.compared: dict[tuple[str, str, str, str], model.Condition] = {}
+        self.regexes: dict[tuple[str, str], tuple[str, int]] = {}
+        self.globs: dict[tuple[str, bool], str] = {}
         self.expanded = 0
         self._resolved: dict[str, tuple[Leaf, ...]] = {}
         self._resolving: list[str] = []
@@ -189,7 +192,12 @@ class Scope:
         return tuple(dict.fromkeys(self.choice(name, choices, what) for name in names))
 
     def number(
-        self, quantity: syntax.Quantity, what: str, least: float = 0.0, most: float = LARGEST_NUMBER, whole: bool = False
+        self,
+        quantity: syntax.Quantity,
+        what: str,
+        least: float = 0.0,
+        most: float = LARGEST_NUMBER,
+        whole: bool = False,
     ) -> float:
         """The number, when it is within these limits; else it is reported and the nearest limit is taken."""
         value = quantity.value
@@ -225,9 +233,7 @@ class Scope:
         if name.value in self.context.disabled:
             self.warn("P0405", name, f'the action "{name.value}" is disabled; this has no effect')
             return None
-        self.report(
-            "P0105", name, f'no action "{name.value}"', help=did_you_mean(name.value, self.context.actions)
-        )
+        self.report("P0105", name, f'no action "{name.value}"', help=did_you_mean(name.value, self.context.actions))
         return None
 
 

@@ -75,7 +75,7 @@ def build(grammar: str) -> Tables:
         before = [len(run) for run in "".join(str(int(one)) for one in empty).split("0")] if empty else []
         before = before or [0] * (len(rule.expansion) + 1)
         parts = tuple(
-            (symbol.is_term, not symbol.is_term or rule.options.keep_all_tokens or not symbol.filter_out, gap)
+            (symbol.is_term, not getattr(symbol, "filter_out", False) or rule.options.keep_all_tokens, gap)
             for symbol, gap in zip(rule.expansion, before, strict=False)
         )
         name = str(rule.origin.name)
