@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-pytest_plugins = ["installers"]  # found by `pythonpath` in pyproject.toml
+pytest_plugins = ["installers", "signing"]  # found by `pythonpath` in pyproject.toml
 
 ROOT = Path(__file__).resolve().parents[1]
 

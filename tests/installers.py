@@ -1,12 +1,12 @@
-"""Real installers for the tests: fetched or built once, kept in `.cache/installers`. One that cannot be had fails loudly.
+"""Real installers for the tests: fetched or built once, kept in `.cache/installers`. One that cannot be had fails.
 
-`installer(kind)` of the fixture `installers` returns the path of a private copy, so that a test may change it.
+The fixture `installer` is called with a kind of `KINDS` and returns the path of a private copy: a test may
+change it.
 """
 
 from __future__ import annotations
 
 import fcntl
-import os
 import shutil
 import subprocess
 import sys
@@ -141,7 +141,8 @@ def wheel() -> Path:
             (making / "src").mkdir()
             (making / "src" / "pyproject.toml").write_text(
                 '[build-system]\nrequires = ["hatchling"]\nbuild-backend = "hatchling.build"\n'
-                '[project]\nname = "pratique-tame"\nversion = "3"\n[tool.hatch.build.targets.wheel]\ninclude = ["tame.py"]\n'
+                '[project]\nname = "pratique-tame"\nversion = "3"\n'
+                '[tool.hatch.build.targets.wheel]\ninclude = ["tame.py"]\n'
             )
             (making / "src" / "tame.py").write_text("VALUE = 1\n")
             _run(
@@ -286,4 +287,4 @@ def with_dependencies() -> Callable[[str], list[Path]]:
 if __name__ == "__main__":
     for kind, make in KINDS.items():
         path = make()
-        print(f"{kind:<12} {os.path.getsize(path):>9}  {path}")
+        print(f"{kind:<12} {path.stat().st_size:>9}  {path}")

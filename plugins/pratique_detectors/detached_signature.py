@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from pathlib import Path
 from typing import Final
 
@@ -33,9 +34,10 @@ def beside(path: Path, suffix: str) -> bytes | None:
         descriptor = os.open(f"{path}{suffix}", os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOFOLLOW)
     except OSError:
         return None
-    with os.fdopen(descriptor, "rb") as file:
-        try:
-            content = file.read(gpg.LARGEST_SIGNATURE + 1)
-        except OSError:
-            return None  # a directory
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            return None
+        content = os.read(descriptor, gpg.LARGEST_SIGNATURE + 1)
+    finally:
+        os.close(descriptor)
     return content if content and len(content) <= gpg.LARGEST_SIGNATURE else None

@@ -52,7 +52,7 @@ def read_header(file: BinaryIO) -> Header | None:
     if PT_INTERP in segments:
         offset, size = segments[PT_INTERP]
         file.seek(offset)
-        loader = file.read(min(size, LONGEST_PATH)).rstrip(b"\0").decode("utf-8", "replace")
+        loader = file.read(min(size, LONGEST_PATH)).split(b"\0", 1)[0].decode("utf-8", "replace")
     if type_ == ET_EXEC or (type_ == ET_DYN and loader):
         linkage = "dynamic" if loader else "static"
     elif type_ == ET_DYN:

@@ -70,7 +70,7 @@ def run_script(subject: Subject, request: Request, *, describe: str, extra: tupl
     if subject.facts.get("line_end") == "CRLF":
         cannot = "this script has Windows line ends (CR LF), which its interpreter takes for part of the commands"
         hint = f"sed -i 's/\\r$//' {shlex.quote(subject.path)}"
-    package = PACKAGES.get(re.sub(r"[0-9.]+$", "", reads), PACKAGES.get(reads, ""))
+    package = PACKAGES.get(reads) or PACKAGES.get(re.sub(r"[0-9.]+$", "", reads), "")
     needs = {words[0]: package if Path(words[0]).name != "env" else PACKAGES["env"]}
     if reads != Path(words[0]).name:
         needs[reads] = package
