@@ -23,7 +23,7 @@ import re2
 from pratique.events import Event
 from pratique.policy.model import ByControl, ByPrompt, Disclosure, Regex
 from pratique.policy.paths import readable
-from pratique.policy.texts import options, pattern
+from pratique.policy.searches import options, pattern
 
 if TYPE_CHECKING:
     from pratique.policy.evaluate import Circumstances

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 from pratique.events import Event, FieldValue
 from pratique.policy.disclose import Disclosing
 from pratique.policy.groups import Occurrence, count_occurrences, sequence_occurrences
+from pratique.policy.match import Fields
 from pratique.policy.model import Count, GroupBy, Single
 from pratique.policy.model import Sequence as SequenceOf
 from pratique.policy.score import Finding
 
 if TYPE_CHECKING:
     from pratique.policy.compile import CompiledPolicy, Plans, Watch
+    from pratique.policy.index import Entry
+    from pratique.policy.searches import FindAmong
 
 
 class Circumstances(NamedTuple):
@@ -56,30 +59,59 @@ class Circumstances(NamedTuple):
 Hit: TypeAlias = "tuple[Event, Watch]"
 
 
+#: How many values are searched together; enough to make the cost of a search small beside reading the text.
+_TOGETHER: Final = 256
+
+
 def hits(plans: Plans, events: Iterable[Event], around: Circumstances) -> list[Hit]:
-    """Which events meet which steps; a step met in two ways is met once. The hot loop: most events meet none."""
+    """Which events meet which steps, in no order; a step met in two ways may come twice.
+
+    The hot loop: most events meet none, and leave after a look at each field.
+    """
     out: list[Hit] = []
     plan_of = plans.get
+    waiting: dict[FindAmong[Entry[Watch]], tuple[list[str], list[tuple[Event, Fields]]]] = {
+        among: ([], []) for plan in plans.values() for _, among in plan.searches
+    }
     for event in events:
         plan = plan_of(event.kind)
         if plan is None:
             continue
-        fields: Mapping[str, FieldValue] = event.fields
+        fields: Fields = event.fields
         if plan.common:
             fields = _with_common(event, around)
-        met: list[Watch] = []
         for field, kind, look in plan.looks:
             value = fields.get(field)
             if value.__class__ is kind:
                 for watch, test in look(value):
                     if test is None or test(fields):
-                        met.append(watch)
+                        out.append((event, watch))
+        for field, among in plan.searches:
+            text = fields.get(field)
+            if text.__class__ is str:
+                texts, whose = waiting[among]
+                texts.append(text)
+                whose.append((event, fields))
+                if len(texts) >= _TOGETHER:
+                    _search(among, texts, whose, out)
         for test, watches in plan.asked:
             if test is None or test(fields):
-                met += watches
-        if met:
-            out += [(event, watch) for watch in dict.fromkeys(met)]
+                out += [(event, watch) for watch in watches]
+    for among, (texts, whose) in waiting.items():
+        if texts:
+            _search(among, texts, whose, out)
     return out
+
+
+def _search(
+    among: FindAmong[Entry[Watch]], texts: list[str], whose: list[tuple[Event, Fields]], out: list[Hit]
+) -> None:
+    """Search what waits, and empty it."""
+    for at, entries in among(texts):
+        event, fields = whose[at]
+        out += [(event, watch) for watch, test in entries if test is None or test(fields)]
+    texts.clear()
+    whose.clear()
 
 
 def _with_common(event: Event, around: Circumstances) -> dict[str, FieldValue]:
@@ -98,7 +130,8 @@ def _when(event: Event) -> tuple[float, int]:
 def findings(compiled: CompiledPolicy, events: Sequence[Event], around: Circumstances) -> list[Finding]:
     """See `CompiledPolicy.findings`."""
     by_trigger: dict[int, list[Hit]] = {}
-    for hit in sorted(hits(compiled.plans, events, around), key=lambda hit: _when(hit[0])):
+    every = {(id(event), watch): (event, watch) for event, watch in hits(compiled.plans, events, around)}
+    for hit in sorted(every.values(), key=lambda hit: _when(hit[0])):
         by_trigger.setdefault(hit[1].number, []).append(hit)
     found: dict[tuple[int, str], list[Occurrence]] = {}
     for number in sorted(by_trigger):

@@ -11,7 +11,8 @@ from collections.abc import Callable, Sequence
 from typing import Final, Generic, TypeVar
 
 from pratique.policy.paths import Name, Piece, literal, name_expression, names
-from pratique.policy.texts import Find, TextTable
+from pratique.policy.searches import Find
+from pratique.policy.texts import TextTable
 
 T = TypeVar("T")
 
@@ -51,17 +52,14 @@ class _State(Generic[T]):
         self.always: tuple[T, ...] = (*beneath, *always)
         some: TextTable[T] = TextTable()
         down: TextTable[_Node[T]] = TextTable()
-        has_some = has_down = False
         for node in nodes:
             for pieces, entries in node.last_some.items():
-                has_some = True
                 for entry in entries:
                     _add_pattern(some, pieces, entry, fold)
             for pieces, below in node.down_some.items():
-                has_down = True
                 _add_pattern(down, pieces, below, fold)
-        self.some: Find[T] | None = some.find() if has_some else None
-        self.patterns: Find[_Node[T]] | None = down.find() if has_down else None
+        self.some: Find[T] | None = some.find()
+        self.patterns: Find[_Node[T]] | None = down.find()
         self.dead = not nodes and not beneath
         #: No name changes anything: the rest of the directories need not be looked at.
         self.quiet = all(

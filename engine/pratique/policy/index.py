@@ -11,6 +11,8 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Final, Generic, TypeAlias, TypeVar
 
+import re2
+
 from pratique.policy.globs import GlobTable
 from pratique.policy.match import Predicate, address, is_number, network, predicate
 from pratique.policy.model import (
@@ -27,8 +29,9 @@ from pratique.policy.model import (
     Order,
     Within,
 )
-from pratique.policy.paths import expand
-from pratique.policy.texts import TextTable, pattern
+from pratique.policy.paths import expand, readable
+from pratique.policy.searches import FindAmong, SearchTable, pattern
+from pratique.policy.texts import TextTable
 
 T = TypeVar("T")
 
@@ -88,6 +91,7 @@ class FieldIndex(Generic[T]):
         self._home = home
         self._globs: dict[bool, GlobTable[Entry[T]]] = {}
         self._texts: dict[bool, TextTable[Entry[T]]] = {}
+        self._searches: SearchTable[Entry[T]] = SearchTable()
         self._values: dict[float, list[Entry[T]]] = {}
         self._flags: dict[bool, list[Entry[T]]] = {}
         self._bounds: dict[str, list[tuple[float, Entry[T]]]] = {}
@@ -106,13 +110,15 @@ class FieldIndex(Generic[T]):
                 for glob in globs:
                     for alternative in expand(glob, self._home):
                         self._globs[fold].add(alternative, entry)
+            case Contains(how="contains", value=value, fold=False):
+                self._searches.add(re2.escape(readable(value)), entry)
             case Contains(how=how, value=value, fold=fold):
                 table = self._text(fold)
                 add = {"begins": table.begins, "ends": table.ends, "contains": table.contains}[how]
                 add(value.lower() if fold else value, entry)
             case Matches(regexes=regexes):
                 for regex in regexes:
-                    self._text(False).searched(pattern(regex), entry)
+                    self._searches.add(pattern(regex), entry)
             case Within(networks=networks):
                 for text in networks:
                     net = network(text)
@@ -143,7 +149,9 @@ class FieldIndex(Generic[T]):
         for globs in self._globs.values():
             yield str, globs.find()
         for fold, texts in self._texts.items():
-            yield str, _folded(texts.find()) if fold else texts.find()
+            find = texts.find()
+            if find is not None:
+                yield str, _folded(find) if fold else find
         if self._networks:
             yield str, _networks(self._networks)
         if self._flags:
@@ -152,6 +160,10 @@ class FieldIndex(Generic[T]):
             look = _numbers(self._values, self._bounds)
             yield int, look
             yield float, look
+
+    def searches(self) -> FindAmong[Entry[T]] | None:
+        """The function that searches many values at once; None: nothing is searched for."""
+        return self._searches.find_among() if self._searches else None
 
 
 def _folded(find: Look[T]) -> Look[T]:
@@ -227,6 +239,11 @@ class KindIndex(Generic[T]):
     def looks(self) -> tuple[tuple[str, type, Look[T]], ...]:
         """(field, type of value, function that looks it up), for every table."""
         return tuple((field, kind, look) for field, index in self._fields.items() for kind, look in index.looks())
+
+    def searches(self) -> tuple[tuple[str, FindAmong[Entry[T]]], ...]:
+        """(field, function that searches many of its values at once)."""
+        every = ((field, index.searches()) for field, index in self._fields.items())
+        return tuple((field, among) for field, among in every if among is not None)
 
     def asked(self) -> tuple[tuple[Predicate | None, tuple[T, ...]], ...]:
         """What must be asked of every event, and who waits for it; None: nothing is asked."""

@@ -31,7 +31,7 @@ from pratique.policy.model import (
     Within,
 )
 from pratique.policy.paths import expand
-from pratique.policy.texts import searcher
+from pratique.policy.searches import searcher
 
 Fields: TypeAlias = Mapping[str, FieldValue]
 Predicate: TypeAlias = Callable[[Fields], bool]

@@ -1,0 +1,63 @@
+"""A recording judged: what a session was, handed to the policy as values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pratique.policy.compile import CompiledPolicy, compile_policy
+from pratique.policy.evaluate import Circumstances
+from pratique.policy.model import Policy
+from pratique.policy.score import Verdict
+from pratique.recording import Recording
+
+
+def judge(policy: Policy | CompiledPolicy, recording: Recording) -> Verdict:
+    """The verdict of the policy on the recording; the same, whenever and however often it is asked.
+
+    A compiled policy must have been compiled for the recording's home; a `Policy` is compiled here. Raises `ValueError`
+    when the homes differ.
+    """
+    compiled = policy if isinstance(policy, CompiledPolicy) else compile_policy(policy, home=recording.home)
+    if compiled.home != recording.home:
+        raise ValueError(
+            f"the policy was compiled for the home {compiled.home!r}, the recording's is {recording.home!r}"
+        )
+    around = circumstances(recording)
+    return compiled.verdict(
+        recording.events,
+        components=components(recording),
+        parents=around.parents,
+        programs=around.programs,
+        component_of=around.component_of,
+        bundled_by=around.bundled_by,
+    )
+
+
+def components(recording: Recording) -> tuple[str, ...]:
+    """The names of all components, in the recording's order."""
+    return tuple(component.name for component in recording.components)
+
+
+def circumstances(recording: Recording) -> Circumstances:
+    """What the recording knows of its processes. The first component is the program's own: process 0's."""
+    component_of = {process.id: process.component for process in recording.processes if process.component}
+    if recording.components:
+        component_of.setdefault(0, recording.components[0].name)
+    return Circumstances(
+        parents={process.id: process.parent for process in recording.processes},
+        programs={process.id: process.program for process in recording.processes},
+        component_of=component_of,
+        bundled_by=bundled_by(recording, component_of),
+    )
+
+
+def bundled_by(recording: Recording, component_of: Mapping[int, str]) -> dict[str, str]:
+    """Component -> the component whose process started its first one."""
+    found: dict[str, str] = {}
+    first = component_of.get(0, "")
+    for process in sorted(recording.processes, key=lambda process: (process.started, process.id)):
+        own = component_of.get(process.id, "")
+        carrier = component_of.get(process.parent, first) if process.parent is not None else ""
+        if own and carrier and own != carrier and own != first:
+            found.setdefault(own, carrier)
+    return found
