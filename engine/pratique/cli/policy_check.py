@@ -1,0 +1,88 @@
+"""`pratique policy check`: what is wrong with policy files, with line and column."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from pratique.policies import Outcome
+
+_EPILOG: Final = """\
+exit codes: 0 good (there may be warnings), 3 errors, 2 no such file
+
+examples:
+  pratique policy check                      the policy in force
+  pratique policy check ./policies           every policy in a directory
+  pratique policy check site.policy --json   for other programs
+"""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.epilog = _EPILOG
+    parser.add_argument(
+        "path", nargs="*", type=Path, metavar="PATH", help="files or directories (default: what is in force)"
+    )
+    parser.add_argument("--json", action="store_true", help="print one JSON document")
+
+
+def run(args: argparse.Namespace) -> int:
+    from pratique.host import Host
+
+    host = Host.open()
+    vocabulary, observed = host.vocabulary(), host.observed_kinds()
+    outcome = _check(args.path, vocabulary, observed)
+    if args.json:
+        import msgspec
+
+        sys.stdout.write(msgspec.json.format(msgspec.json.encode(_document(outcome)), indent=2).decode() + "\n")
+        return 0 if outcome.good else 3
+    if outcome.diagnostics:
+        print(outcome.rendered(colour=_wants_colour()), end="\n\n")
+    print(_summary(outcome))
+    return 0 if outcome.good else 3
+
+
+def _check(paths: list[Path], vocabulary: Any, observed: set[str]) -> Outcome:
+    from pratique import policies, rolefile
+
+    role = rolefile.current()
+    directories = [Path(path) for path in role.policies]
+    if paths:
+        return policies.check(paths, vocabulary, directories=directories, observed=observed)
+    return policies.check_in_force(vocabulary, directories=directories, observed=observed)
+
+
+def _wants_colour() -> bool:
+    return sys.stdout.isatty() and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
+
+
+def _summary(outcome: Outcome) -> str:
+    """`12 actions in 4 files: good`, or what keeps it from being loaded."""
+    from pratique import policies
+    from pratique.policy.diagnostics import counted
+
+    files = counted(len(outcome.files), "file")
+    if not outcome.good:
+        held = policies.last_good()
+        still = policies.still_in_force(held) if held else "no policy was ever loaded on this machine"
+        return f"{outcome.summary()}; nothing was loaded, {still}"
+    actions = {(action.policy, action.name) for policy in outcome.policies.values() for action in policy.actions}
+    warnings = f" ({counted(len(outcome.diagnostics), 'warning')})" if outcome.diagnostics else ""
+    return f"{counted(len(actions), 'action')} in {files}: good{warnings}"
+
+
+def _document(outcome: Outcome) -> dict[str, Any]:
+    """The JSON for other programs: places, codes and messages as they are, nothing to parse out of text."""
+    return {
+        "good": outcome.good,
+        "files": outcome.files,
+        "policies": {
+            name: {"version": policy.version, "actions": len(policy.actions), "tests": len(policy.tests)}
+            for name, policy in outcome.policies.items()
+        },
+        "diagnostics": outcome.diagnostics,
+    }

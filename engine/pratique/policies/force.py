@@ -1,0 +1,198 @@
+"""The policy in force on this machine, and the last good one for when its files are broken.
+
+What was checked is kept as JSON, under a hash of every text it was made from, of the event kinds it was checked
+against and of this checker: the next start need only read the texts. A set of files with errors is never loaded; the
+policy kept last stays in force, and the errors are handed on.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+import time
+from collections.abc import Collection, Iterable
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from pratique import __version__, places, resources
+from pratique.errors import PolicyError
+from pratique.events import Vocabulary
+from pratique.policies.loading import Outcome, check_named
+from pratique.policies.reading import files_below
+from pratique.policies.search import Library, search_path
+from pratique.policy.model import Policy
+
+#: The shipped policy, in force where the site has none of its own.
+SHIPPED: Final = "baseline"
+
+
+class InForce(msgspec.Struct, frozen=True, kw_only=True):
+    """The policy that holds, since when (seconds since 1970), and what is wrong with the files ("": nothing)."""
+
+    policy: Policy
+    since: float
+    problems: str = ""
+
+
+class _Kept(msgspec.Struct, frozen=True, kw_only=True):
+    key: str
+    chosen: str  # the name the role file asked for, "" for none
+    since: float
+    policy: Policy
+
+
+def in_force(vocabulary: Vocabulary, *, name: str | None = None, directories: Iterable[Path] = ()) -> InForce:
+    """The policy in force: `name` when the role file says one, else the site's own, else the shipped one.
+
+    Raises `PolicyError` when there is none: the files have errors and no good set was ever loaded here.
+    """
+    library = Library(search_path(directories))
+    key = _key(library, vocabulary, name)
+    kept = _read_kept()
+    if kept is not None and kept.key == key:
+        return InForce(policy=kept.policy, since=kept.since)
+    try:
+        chosen = name or own_name(library)
+        outcome = check_named(chosen, library, vocabulary, besides=_own_files(library))
+        problems = "" if outcome.good else f"{outcome.rendered()}\n\n{outcome.summary()}"
+    except PolicyError as error:
+        outcome = Outcome({}, (), {}, ())
+        problems = f"{error}" + (f"\n  {error.hint}" if error.hint else "")
+    if problems:
+        return _instead(kept, problems, vocabulary)
+    policy = outcome.policies[chosen]
+    now = time.time()
+    since = kept.since if kept is not None and kept.policy == policy else now
+    _keep(_Kept(key=key, chosen=name or "", since=since, policy=policy))
+    return InForce(policy=policy, since=since)
+
+
+def check_in_force(
+    vocabulary: Vocabulary,
+    *,
+    name: str | None = None,
+    directories: Iterable[Path] = (),
+    observed: Collection[str] | None = None,
+) -> Outcome:
+    """Check the files that the policy in force is made of, whatever was kept of them. Loads nothing."""
+    library = Library(search_path(directories))
+    return check_named(name or own_name(library), library, vocabulary, besides=_own_files(library), observed=observed)
+
+
+def _own_files(library: Library) -> list[Path]:
+    """The site's files: an error in any of them keeps all from being loaded."""
+    return [path for directory in library.directories[:-1] for path in files_below(directory)]
+
+
+def own_name(library: Library) -> str:
+    """The site's own policy: the one in its directories that no other of them extends; else the shipped one.
+
+    Raises `PolicyError` when there are several: then the role file must name one.
+    """
+    own: dict[str, None] = {}
+    for directory in library.directories[:-1]:
+        own |= dict.fromkeys(library.names(directory))
+    if len(own) > 1:
+        extended = set()
+        for name in own:
+            for source in library.find(name):
+                for item in source.file.items:
+                    for statement in getattr(item, "statements", ()):
+                        extended |= {base.value for base in getattr(statement, "names", ())}
+        tops = [name for name in own if name not in extended]
+        if len(tops) != 1:
+            listed = ", ".join(tops or own)
+            hint = "name one in the role file: policy: {name: ...}"
+            raise PolicyError(f"which policy is in force? There are several: {listed}", hint=hint)
+        return tops[0]
+    return next(iter(own), SHIPPED)
+
+
+def age(since: float, now: float) -> str:
+    """`3 days old`, for people."""
+    seconds = max(0, int(now - since))
+    for unit, word in ((86400, "day"), (3600, "hour"), (60, "minute")):
+        if seconds >= unit:
+            number = seconds // unit
+            return f"{number} {word}{'' if number == 1 else 's'} old"
+    return "from just now"
+
+
+def still_in_force(held: InForce) -> str:
+    """`the policy in force is still baseline 1.0.0 (3 days old)`"""
+    policy = held.policy
+    return f"the policy in force is still {policy.name} {policy.version} ({age(held.since, time.time())})"
+
+
+def last_good() -> InForce | None:
+    """The policy that was last loaded on this machine; None when there never was one."""
+    kept = _read_kept()
+    return None if kept is None else InForce(policy=kept.policy, since=kept.since)
+
+
+def _instead(kept: _Kept | None, problems: str, vocabulary: Vocabulary) -> InForce:
+    """The last good policy; the shipped one where nothing was ever loaded."""
+    if kept is not None:
+        held = InForce(policy=kept.policy, since=kept.since)
+    else:
+        shipped = check_named(SHIPPED, Library([resources.directory("rules")]), vocabulary)
+        if not shipped.good:
+            raise PolicyError("the files have errors and nothing was loaded", rendered=problems or shipped.rendered())
+        held = InForce(policy=shipped.policies[SHIPPED], since=time.time())
+    return msgspec.structs.replace(held, problems=f"{problems}; nothing was loaded, {still_in_force(held)}")
+
+
+# -- what is kept -----------------------------------------------------------------------------------------------------
+
+
+def _key(library: Library, vocabulary: Vocabulary, name: str | None) -> str:
+    """A hash of all that decides what the check would say."""
+    digest = hashlib.sha256(f"{__version__}\n{_checker()}\n{name}\n".encode())
+    for kind in sorted(vocabulary):
+        digest.update(f"{vocabulary[kind]!r}\n".encode())
+    for path in library.everything():
+        text = library.text(path)
+        fault = library.faults.get(path)
+        digest.update(f"{path}\0{fault.message if fault else ''}\0".encode())
+        digest.update(hashlib.sha256((text or "").encode()).digest())
+    return digest.hexdigest()
+
+
+def _checker() -> str:
+    """What tells this checker from another: the times of its modules, so that a checkout under work is never stale."""
+    import pratique.policy
+
+    stamps = []
+    for directory in (Path(pratique.policy.__path__[0]), Path(__file__).parent, resources.directory("grammar")):
+        stamps += [(entry.name, entry.stat().st_mtime_ns) for entry in os.scandir(directory) if entry.is_file()]
+    return repr(sorted(stamps))
+
+
+def _place() -> Path:
+    place = places.state() / "policy"
+    place.mkdir(mode=0o700, exist_ok=True)
+    return place / "in-force.json"
+
+
+def _read_kept() -> _Kept | None:
+    try:
+        return msgspec.json.decode(_place().read_bytes(), type=_Kept)
+    except (OSError, msgspec.MsgspecError):  # none yet, or from a version with other records
+        return None
+
+
+def _keep(kept: _Kept) -> None:
+    """Write atomically, for the owner only. A state directory that cannot be written costs time, nothing else."""
+    try:
+        place = _place()
+        descriptor, name = tempfile.mkstemp(prefix=".in-force-", dir=place.parent)  # 0600
+        with open(descriptor, "wb") as file:
+            file.write(msgspec.json.encode(kept))
+            file.flush()
+            os.fsync(file.fileno())
+        Path(name).replace(place)
+    except OSError:
+        return

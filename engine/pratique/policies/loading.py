@@ -1,0 +1,141 @@
+"""Loading policies: by name or path for those who need one, by any number of paths for those who write them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from pathlib import Path
+
+import msgspec
+
+from pratique.errors import PolicyError, UsageError
+from pratique.events import Vocabulary
+from pratique.policies.located import located
+from pratique.policies.reading import files_below
+from pratique.policies.search import Library, search_path
+from pratique.policy.checker import check as check_sources
+from pratique.policy.compose import ownerless
+from pratique.policy.diagnostics import Diagnostic, errors, in_order, render, summary
+from pratique.policy.model import Policy
+from pratique.policy.scope import Source
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """What came of checking some files. `policies` holds those without errors, by name."""
+
+    policies: dict[str, Policy]
+    diagnostics: tuple[Diagnostic, ...]
+    texts: dict[str, str]
+    files: tuple[str, ...]
+
+    @property
+    def good(self) -> bool:
+        return not errors(self.diagnostics)
+
+    def rendered(self, *, colour: bool = False) -> str:
+        """The diagnostics for people, "" when there are none."""
+        return render(self.diagnostics, self.texts, colour=colour)
+
+    def summary(self) -> str:
+        """`2 errors in 1 file`; "" when all is good."""
+        return summary(self.diagnostics)
+
+
+def check(
+    paths: Sequence[Path],
+    vocabulary: Vocabulary,
+    *,
+    directories: Iterable[Path] = (),
+    observed: Collection[str] | None = None,
+) -> Outcome:
+    """Check every policy that these files and directories belong to.
+
+    A file that is part of a policy is checked with the whole of it: the rest is looked for beside it, in `directories`
+    and in the search path. Raises `UsageError` when a path does not exist.
+    """
+    given: dict[Path, None] = {}
+    beside: dict[Path, None] = {}
+    for path in paths:
+        if not path.exists():
+            raise UsageError(f"no such file or directory: {path}")
+        given |= dict.fromkeys(files_below(path.absolute()) if path.is_dir() else [path.absolute()])
+        beside[path.absolute() if path.is_dir() else path.absolute().parent] = None
+    if not given:
+        raise UsageError(f"no *.policy files in {', '.join(map(str, paths))}")
+    return _check(list(given), Library((*beside, *search_path(directories))), vocabulary, observed)
+
+
+def check_named(
+    name: str,
+    library: Library,
+    vocabulary: Vocabulary,
+    *,
+    besides: Iterable[Path] = (),
+    observed: Collection[str] | None = None,
+) -> Outcome:
+    """Check the policy of that name, and the files `besides`. Raises `PolicyError` when there is no such policy."""
+    files = library.files(name)
+    given = list(dict.fromkeys((*files, *besides)))
+    outcome = _check(given, library, vocabulary, observed)
+    if not files and outcome.good:
+        known = ", ".join(library.names()) or "there are none at all"
+        raise PolicyError(f'there is no policy "{name}"', hint=f"known policies: {known}")
+    return outcome
+
+
+def _check(given: list[Path], library: Library, vocabulary: Vocabulary, observed: Collection[str] | None) -> Outcome:
+    by_policy: dict[str, list[Source]] = {}
+    diagnostics: list[Diagnostic] = []
+    for source in library.sources(given):
+        if (fault := ownerless(source)) is not None:
+            diagnostics.append(fault)
+        by_policy.setdefault(source.policy, []).append(source)
+    origin = dict.fromkeys(given)
+    policies: dict[str, Policy] = {}
+    files: dict[str, None] = {}
+    for name, own in by_policy.items():
+        sources = {source.name: source for source in (*own, *(library.find(name) if name else ()))}
+        checked = check_sources(
+            name, list(sources.values()), vocabulary, find=library.find, known=library.names(), observed=observed
+        )
+        diagnostics += checked.diagnostics
+        files |= dict.fromkeys(sources)
+        if checked.policy is not None and name:
+            policies[name] = located(checked.policy, library)
+    diagnostics += [
+        fault for path, fault in library.faults.items() if path in origin or _is_of(path, library, by_policy)
+    ]
+    if errors(diagnostics):
+        policies = {}
+    return Outcome(policies, tuple(in_order(diagnostics)), library.shown_texts(), tuple(files))
+
+
+def _is_of(path: Path, library: Library, policies: Collection[str]) -> bool:
+    """Whether an unreadable file lies beside the files of one of these policies, so that it may be a part of it."""
+    return any(path.parent == file.parent for name in policies for file in library.files(name))
+
+
+def load(
+    named: str | Path | Sequence[str | Path], vocabulary: Vocabulary, *, directories: Iterable[Path] = ()
+) -> Policy:
+    """The policy of that name, or the one that these files and directories hold: the one no other of them extends.
+
+    Raises `PolicyError` with the rendered diagnostics when it has errors, `UsageError` when a path does not exist.
+    """
+    every = [named] if isinstance(named, str | Path) else list(named)
+    if len(every) == 1 and not _is_path(every[0]):
+        outcome = check_named(str(every[0]), Library(search_path(directories)), vocabulary)
+    else:
+        outcome = check([Path(one) for one in every], vocabulary, directories=directories)
+    if not outcome.good:
+        raise PolicyError(f"{outcome.summary()}; nothing was loaded", rendered=outcome.rendered())
+    extended = {base for policy in outcome.policies.values() for base in policy.extends}
+    tops = [policy for name, policy in outcome.policies.items() if name not in extended]
+    if len(tops) != 1:
+        known = ", ".join(policy.name for policy in tops) or "none"
+        raise PolicyError(f"expected one policy; found {known}", hint="name the files of one, or its name")
+    return tops[0]
+
+
+def _is_path(named: str | Path) -> bool:
+    text = str(named)
+    return isinstance(named, Path) or "/" in text or text.endswith(".policy")

@@ -1,0 +1,55 @@
+"""From policy files to texts. What is no readable text file becomes a diagnostic, never an exception."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+from pratique import resources
+from pratique.policy.diagnostics import Diagnostic
+from pratique.policy.model import Location
+from pratique.policy.parser import LARGEST
+
+
+def shown(path: Path) -> str:
+    """The path as people are shown it: `rules/...` for what is shipped, short when it lies below where they stand."""
+    path = path.resolve()
+    for above in (resources.directory("rules").parent, Path.cwd()):
+        if path.is_relative_to(above) and above != Path("/"):
+            return str(path.relative_to(above))
+    return str(path)
+
+
+def read(path: Path) -> str | Diagnostic:
+    """The text of a policy file, or what keeps it from being one. Devices and pipes are not waited for."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        return _fault(path, f"cannot be read: {error.strerror}", "P0112")
+    with open(descriptor, "rb") as file:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            return _fault(path, "this is not a regular file", "P0112")
+        content = file.read(LARGEST + 1)
+    if len(content) > LARGEST:
+        return _fault(path, f"a policy file may have {LARGEST >> 20} MiB; split this one into parts", "P0113")
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        column = error.start - content.rfind(b"\n", 0, error.start)
+        message = f"this is not UTF-8 text: byte 0x{content[error.start]:02x}"
+        return Diagnostic(code="P0112", message=message, where=Location(shown(path), line, column))
+
+
+def _fault(path: Path, message: str, code: str) -> Diagnostic:
+    return Diagnostic(code=code, message=message, where=Location(shown(path), 0, 0))
+
+
+def files_below(directory: Path) -> list[Path]:
+    """The `*.policy` files of a directory and those below it, in order. Hidden directories and links are left out."""
+    found = []
+    for top, inner, names in os.walk(directory):
+        inner[:] = sorted(name for name in inner if not name.startswith("."))
+        found += [Path(top, name) for name in sorted(names) if name.endswith(".policy") and not name.startswith(".")]
+    return found
