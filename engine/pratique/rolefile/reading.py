@@ -106,9 +106,8 @@ def _from_yaml(error: MarkedYAMLError, text: str) -> Problem:
     if mark and mark.line < len(lines) and "\t" in lines[mark.line][: mark.column + 1]:
         return Problem(place, "a tab; YAML is indented with spaces", "put two spaces in its place")
     if "duplicate key" in what:
-        return Problem(
-            place, "this " + what.replace("found duplicate key", "key is given twice:").split(" with value")[0]
-        )
+        key = what.removeprefix("found duplicate key").split(" with value")[0].strip()
+        return Problem(place, f"the key {key} is given twice")
     return Problem(place, f"not YAML: {what}")
 
 
