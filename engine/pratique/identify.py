@@ -94,7 +94,7 @@ def _file(host: Host, typed: tuple[str, ...], trust: Trust, origin: str | None) 
             sha256=file.sha256(),
             size=file.size,
             kind=facts.kind,
-            name=facts.name or file.path.name,
+            name=_one_line(facts.name or file.path.name) or "",
             signer=facts.signer,
             owner=facts.owner,
             origin=_one_line(origin if origin is not None else facts.origin),

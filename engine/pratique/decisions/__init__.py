@@ -19,7 +19,7 @@ from pratique import places
 from pratique.decisions.book import BookFile
 from pratique.decisions.book import StoreError as StoreError
 from pratique.decisions.record import Agreed as Agreed
-from pratique.decisions.record import Book, Choice, Key, Mark, Remembered, Source, Standing
+from pratique.decisions.record import SCHEMA, Book, Choice, Key, Mark, Remembered, Source, Standing
 from pratique.decisions.record import scope as scope
 from pratique.errors import UsageError
 from pratique.policy.score import Verdict
@@ -145,7 +145,7 @@ class Decisions:
         """Drop everything; how many there were."""
         with self._file.changing() as change:
             count = len(change.book.remembered) + len(change.book.marks)
-            change.book = Book()
+            change.book = Book(schema=SCHEMA)
         return count
 
 

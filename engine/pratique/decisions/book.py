@@ -44,7 +44,7 @@ class BookFile:
         try:
             descriptor = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
         except FileNotFoundError:
-            return Book()
+            return Book(schema=SCHEMA)
         except OSError as error:
             raise CannotError(
                 f"the decisions in {self.path} cannot be read: {error.strerror}",
@@ -124,7 +124,8 @@ class BookFile:
                 os.fsync(out.fileno())
             temporary.replace(self.path)
         except OSError as error:
-            temporary.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                temporary.unlink(missing_ok=True)
             raise CannotError(
                 f"decisions cannot be kept in {self.path}: {error.strerror}; nothing was changed",
                 hint=f"df {self.path.parent}; PRATIQUE_STATE names another directory",

@@ -105,7 +105,7 @@ class Mark(Record, frozen=True, kw_only=True):
 class Book(Record, frozen=True, kw_only=True):
     """The file."""
 
-    schema: str = SCHEMA
+    schema: str
     remembered: tuple[Remembered, ...] = ()
     marks: tuple[Mark, ...] = ()
 
