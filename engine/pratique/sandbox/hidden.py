@@ -194,5 +194,5 @@ def read_opens(descriptor: int, watched: dict[int, Hidden], seen: Callable[[str]
             number, mask, _, length = struct.unpack_from("iIII", data, at)
             at += 16 + length
             one = watched.get(number)
-            if one is not None and length == 0 and one.directory == bool(mask & linux.IN_ISDIR):
+            if one is not None and mask & linux.IN_OPEN and length == 0:
                 seen(one.path)

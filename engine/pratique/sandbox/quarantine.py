@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import queue
 import stat
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 import msgspec
@@ -15,15 +17,19 @@ from pratique import places
 from pratique.errors import CannotError
 from pratique.recording import Effect
 from pratique.sandbox import hidden, layers
+from pratique.sandbox.beneath import Beneath
+from pratique.sandbox.commit import commit
 from pratique.sandbox.conduct import Conductor, OnOutput, OnTick
+from pratique.sandbox.effects import read_effects
 from pratique.sandbox.environment import without_ways_out
 from pratique.sandbox.hidden import Hidden
 from pratique.sandbox.inside import Job
 from pratique.sandbox.layers import Layer
 from pratique.sandbox.mending import has_admin
 from pratique.sandbox.space import Watch, remove_tree
-from pratique.sandbox.spec import Ended, Spec
+from pratique.sandbox.spec import CommitResult, Ended, Spec
 from pratique.sandbox.terminal import Terminal
+from pratique.sandbox.written import Layers, Written
 
 
 class _Kept(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,6 +56,7 @@ class Quarantine:
         self._conductor: Conductor | None = None
         self._keep = False
         self._effects: tuple[Effect, ...] | None = None
+        self._paths: dict[str, Effect] | None = None
 
     @classmethod
     def reopen(cls, place: Path) -> Quarantine:
@@ -152,10 +159,55 @@ class Quarantine:
         file = place / "quarantine.json"
         file.write_bytes(msgspec.json.encode(kept, enc_hook=str))
         self._kept = kept
-        self._effects = None
+        self._effects = self._paths = None
         return kept
 
     # -- afterwards ---------------------------------------------------------------------------------------------------
+
+    def effects(self) -> tuple[Effect, ...]:
+        """Every lasting change to files, sorted by path, numbered from 1. Read once. Raises `OSError`."""
+        if self._effects is None:
+            kept = self._session()
+            self._effects = read_effects(kept.layers, self.spec.place / "upper", kept.hidden, mapped=kept.mapped)
+        return self._effects
+
+    def read(self, path: str, limit: int) -> bytes:
+        """The first `limit` bytes of a file as the program left it. No link is followed.
+
+        Raises `OSError` when there is none, `ValueError` when it is no regular file.
+        """
+        effect = self._by_path().get(path)
+        if effect is None:
+            return self.read_before(path, limit)
+        if effect.after is None:
+            raise FileNotFoundError(errno.ENOENT, "the program deleted it", path)
+        with Layers(self._written()) as written:
+            return _beginning(written.open_file(path), limit)
+
+    def read_before(self, path: str, limit: int) -> bytes:
+        """The same of the host's file. A hidden file is empty, as the program saw it."""
+        if hidden.is_hidden(path, self._session().hidden):
+            return b""
+        with Beneath("/") as host:
+            return _beginning(host.open_file(path), limit)
+
+    def commit(self, wanted: Iterable[Effect]) -> CommitResult:
+        """Put these effects on the host; see `pratique.sandbox.commit.commit` for what is checked and raised."""
+        return commit(wanted, self.effects(), self._written())
+
+    def _written(self) -> Written:
+        kept = self._session()
+        return Written(id=self.spec.id, place=self.spec.place, layers=kept.layers, started_ns=kept.started_ns)
+
+    def _by_path(self) -> dict[str, Effect]:
+        if self._paths is None:
+            self._paths = {effect.path: effect for effect in self.effects()}
+        return self._paths
+
+    def _session(self) -> _Kept:
+        if self._kept is None:
+            raise ValueError("nothing ran in this quarantine yet, or it was discarded")
+        return self._kept
 
     def discard(self) -> None:
         """Remove everything the installer wrote, and the session's place unless others keep something in it."""
@@ -167,6 +219,11 @@ class Quarantine:
             place.rmdir()
         self._kept = None
         self._keep = False
+
+
+def _beginning(descriptor: int, limit: int) -> bytes:
+    with open(descriptor, "rb") as file:
+        return file.read(limit)
 
 
 def _make_place(place: Path) -> Path:

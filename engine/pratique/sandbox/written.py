@@ -1,0 +1,59 @@
+"""What the session wrote, by the path it has in the session: the upper layers, opened when asked for."""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+
+import msgspec
+
+from pratique.sandbox.beneath import Beneath
+from pratique.sandbox.layers import Layer, layer_of
+from pratique.sandbox.states import attributes_of
+
+
+class Written(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the session's writes are."""
+
+    id: str
+    place: Path
+    layers: tuple[Layer, ...]
+    started_ns: int
+
+
+class Layers:
+    """A context manager; its methods raise `OSError`, and `ValueError` for what should be a file and is not."""
+
+    def __init__(self, written: Written) -> None:
+        self._written = written
+        self._open: dict[int, Beneath] = {}
+
+    def __enter__(self) -> Layers:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for layer in self._open.values():
+            layer.close()
+
+    def find(self, path: str) -> tuple[Beneath, str]:
+        """The layer that holds the path, and the path within it."""
+        layer = layer_of(path, self._written.layers)
+        if layer is None:
+            raise FileNotFoundError(errno.ENOENT, "in no layer", path)
+        if layer.number not in self._open:
+            upper = self._written.place / "upper" / str(layer.number)
+            self._open[layer.number] = Beneath(upper, insist=os.geteuid() != 0)
+        return self._open[layer.number], "/" + path.removeprefix(layer.at).lstrip("/")
+
+    def stat(self, path: str) -> os.stat_result:
+        layer, within = self.find(path)
+        return layer.lstat(within)
+
+    def open_file(self, path: str) -> int:
+        layer, within = self.find(path)
+        return layer.open_file(within)
+
+    def directory_attributes(self, path: str) -> dict[str, bytes]:
+        layer, within = self.find(path)
+        return attributes_of(layer.directory(within))
