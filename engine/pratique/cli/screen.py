@@ -38,8 +38,9 @@ def show(report: Report, console: Console) -> None:
 def lines(report: Report, width: int) -> Iterator[Text]:
     yield from _head(report, width)
     yield from _verdict(report, width)
+    refused = report.decision is not None and report.decision.choice == "refuse"
     for action in report.actions:
-        yield from _action(action, width)
+        yield from _action(action, width, with_outcome=not refused)
     yield from _components(report)
     yield from _footnotes(report)
 
@@ -54,7 +55,7 @@ def _columns(left: Text, right: str, width: int, style: str = "dim") -> Text:
 def _head(report: Report, width: int) -> Iterator[Text]:
     subject = report.subject
     name = subject.path.rsplit("/", 1)[-1] if subject.path and not subject.command[1:] else " ".join(subject.command)
-    facts = [subject.facts.get("describe") or subject.kind]
+    facts = [subject.facts.get("description") or subject.kind]
     if subject.size:
         facts.append(human_size(subject.size))
     facts.append(subject.known)
@@ -93,7 +94,7 @@ def _told(action: ActionPart) -> str:
     return "you agreed" if action.disclosed else "you were not told"
 
 
-def _action(action: ActionPart, width: int) -> Iterator[Text]:
+def _action(action: ActionPart, width: int, *, with_outcome: bool) -> Iterator[Text]:
     weight = action.weight * action.count
     color = "red" if action.weight >= 50 else "yellow"
     title = f"{action.title} ({action.count} times)" if action.count > 1 else action.title
@@ -106,7 +107,7 @@ def _action(action: ActionPart, width: int) -> Iterator[Text]:
     more = action.evidence_count - min(EVIDENCE_LINES, len(action.evidence))
     if more > 0:
         yield Text(f"      and {more} more", style="dim")
-    if action.outcome != "kept" or action.note:
+    if with_outcome and (action.outcome != "kept" or action.note):
         note = f": {action.note}" if action.note else ""
         yield Text(f"      {action.outcome}{note}", style="dim italic")
 

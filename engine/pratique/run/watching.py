@@ -42,6 +42,8 @@ def watch(
 
     The quarantine in the answer is the caller's to close. Raises `CannotError`, `NoRoomError`.
     """
+    if launch.describe:
+        subject = msgspec.structs.replace(subject, facts={**subject.facts, "description": launch.describe})
     session_id = secrets.token_hex(4)
     started = time.time()
     mode = "host" if network.mode == "host" else "none"
