@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import os
 import sys
 from pathlib import Path
@@ -35,6 +36,7 @@ def run(args: argparse.Namespace) -> int:
     host = Host.open()
     vocabulary, observed = host.vocabulary(), host.observed_kinds()
     outcome = _check(args.path, vocabulary, observed)
+    gc.freeze()  # nothing of it needs collecting before the process ends
     if args.json:
         import msgspec
 

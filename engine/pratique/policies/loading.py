@@ -9,6 +9,7 @@ import msgspec
 
 from pratique.errors import PolicyError, UsageError
 from pratique.events import Vocabulary
+from pratique.policies.collecting import no_collecting
 from pratique.policies.located import located
 from pratique.policies.reading import files_below
 from pratique.policies.search import Library, search_path
@@ -83,6 +84,13 @@ def check_named(
 
 
 def _check(given: list[Path], library: Library, vocabulary: Vocabulary, observed: Collection[str] | None) -> Outcome:
+    with no_collecting():
+        return _check_all(given, library, vocabulary, observed)
+
+
+def _check_all(
+    given: list[Path], library: Library, vocabulary: Vocabulary, observed: Collection[str] | None
+) -> Outcome:
     by_policy: dict[str, list[Source]] = {}
     diagnostics: list[Diagnostic] = []
     for source in library.sources(given):

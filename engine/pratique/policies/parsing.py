@@ -9,8 +9,7 @@ import gc
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Final
 
 import msgspec
@@ -29,41 +28,28 @@ class Text(msgspec.Struct, frozen=True, array_like=True):
     text: str
 
 
-@contextmanager
-def _no_collecting() -> Iterator[None]:
-    """Records form no cycles, and collecting a million of them over and over takes a third of the time."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
-
-
 def parse_all(texts: Sequence[Text]) -> list[Source]:
     """Parse these files, in order."""
-    with _no_collecting():
-        total = sum(len(one.text) for one in texts)
-        if total < MUCH or len(os.sched_getaffinity(0)) < 2:
-            return [_source(one, parse(one.text, one.name)) for one in texts]
-        split, half = 0, 0
-        while half < total // 2:
-            half += len(texts[split].text)
-            split += 1
-        helper = _helper()
-        assert helper.stdin is not None and helper.stdout is not None
-        try:
-            helper.stdin.write(msgspec.msgpack.encode(texts[split:]))
-            helper.stdin.close()
-            ours = [_source(one, parse(one.text, one.name)) for one in texts[:split]]
-            theirs = msgspec.msgpack.decode(helper.stdout.read(), type=list[Parsed])
-        except (OSError, msgspec.MsgspecError):  # it was killed, perhaps for want of memory: do it alone
-            return [_source(one, parse(one.text, one.name)) for one in texts]
-        finally:
-            helper.stdout.close()
-            helper.wait()
-        return ours + [_source(one, parsed) for one, parsed in zip(texts[split:], theirs, strict=True)]
+    total = sum(len(one.text) for one in texts)
+    if total < MUCH or len(os.sched_getaffinity(0)) < 2:
+        return [_source(one, parse(one.text, one.name)) for one in texts]
+    split, half = 0, 0
+    while half < total // 2:
+        half += len(texts[split].text)
+        split += 1
+    helper = _helper()
+    assert helper.stdin is not None and helper.stdout is not None
+    try:
+        helper.stdin.write(msgspec.msgpack.encode(texts[split:]))
+        helper.stdin.close()
+        ours = [_source(one, parse(one.text, one.name)) for one in texts[:split]]
+        theirs = msgspec.msgpack.decode(helper.stdout.read(), type=list[Parsed])
+    except (OSError, msgspec.MsgspecError):  # it was killed, perhaps for want of memory: do it alone
+        return [_source(one, parse(one.text, one.name)) for one in texts]
+    finally:
+        helper.stdout.close()
+        helper.wait()
+    return ours + [_source(one, parsed) for one, parsed in zip(texts[split:], theirs, strict=True)]
 
 
 def _source(one: Text, parsed: Parsed) -> Source:
