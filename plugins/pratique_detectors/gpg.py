@@ -16,9 +16,7 @@ from pratique.policy.model import Trust, TrustedSigner
 
 LARGEST_SIGNATURE: Final = 64 * 1024  # bytes
 LARGEST_KEYRING: Final = 16 * 1024 * 1024  # bytes
-PATIENCE: Final = 8.0  # s, for all keyrings together the host's budget holds
-#: What spoils a signature that would otherwise be good: see doc/DETAILS of GnuPG.
-_SPOILS: Final = frozenset({"BADSIG", "ERRSIG", "EXPSIG", "EXPKEYSIG", "REVKEYSIG", "FAILURE", "NODATA", "UNEXPECTED"})
+PATIENCE: Final = 8.0  # s, for one keyring
 _WORDS: Final = {
     "BADSIG": "its signature does not match the file",
     "EXPSIG": "its signature has expired",
@@ -88,32 +86,79 @@ def dearmored(content: bytes, what: bytes) -> bytes:
     return packets if blocks else content
 
 
+def verified_text(trust: Trust, path: Path) -> tuple[Signer, bytes] | None:
+    """The text of a clear-signed file and its signer, when a trusted signer's signature on it is valid; else None."""
+    with tempfile.TemporaryDirectory(prefix="pratique-gpgv-") as place:
+        directory = Path(place)
+        text = directory / "text"
+        for signer in trust.signers:
+            try:
+                ring = keyring(signer, directory)
+            except OSError:
+                continue
+            text.unlink(missing_ok=True)
+            status = _status(ring, directory, ["--output", str(text), str(path)])
+            found = read_status(signer, status) if status is not None else None
+            if found is not None and found[0].valid and text.exists():
+                return found[0], text.read_bytes()
+    return None
+
+
 def _gpgv(
     signer: TrustedSigner, ring: Path, signature: Path, path: Path | None, data: bytes, home: Path
 ) -> tuple[Signer, str] | None:
     """One keyring's answer; None when it does not have the key."""
+    status = _status(ring, home, [str(signature), str(path) if path is not None else "-"], data)
+    if status is None:
+        return Signer(name=signer.name, valid=False), f"its signature could not be checked within {PATIENCE:g} s"
+    return read_status(signer, status)
+
+
+def _status(ring: Path, home: Path, what: list[str], data: bytes = b"") -> str | None:
+    """What gpgv reports, for programs; None when it takes too long."""
     command = ["gpgv", "--homedir", str(home), "--status-fd", "1", "--weak-digest", "SHA1", "--keyring", str(ring)]
-    command += [str(signature), str(path) if path is not None else "-"]
     try:
         done = subprocess.run(
-            command, input=data, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=PATIENCE, check=False
+            [*command, *what],
+            input=data,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            timeout=PATIENCE,
+            check=False,
         )
     except subprocess.TimeoutExpired:
-        return Signer(name=signer.name, valid=False), f"its signature could not be checked within {PATIENCE:g} s"
-    status = [
-        line.split()[1:] for line in done.stdout.decode("utf-8", "replace").splitlines() if line[:9] == "[GNUPG:] "
-    ]
-    words = {line[0] for line in status if line}
-    valid = next((line for line in status if line[:1] == ["VALIDSIG"] and len(line) > 1), None)
-    if valid is not None and "GOODSIG" in words and words.isdisjoint(_SPOILS) and done.returncode == 0:
-        primary = valid[10] if len(valid) > 10 else valid[1]
-        return Signer(name=signer.name, key=primary, valid=True, trusted=True), ""
-    if "NO_PUBKEY" in words:
         return None
-    fault = next((line for line in status if line and line[0] in _WORDS), None)
-    if fault is None:
+    return done.stdout.decode("utf-8", "replace")
+
+
+def read_status(signer: TrustedSigner, status: str) -> tuple[Signer, str] | None:
+    """What gpgv's report says of a signer (doc/DETAILS of GnuPG); None when it has not the key of any signature.
+
+    A file may carry signatures of several keys: one good one of the signer's is enough, one that does not match the
+    file spoils them all. `GOODSIG` is only said of a key that is neither expired nor revoked.
+    """
+    signatures: list[dict[str, list[str]]] = [{}]
+    for line in status.splitlines():
+        mark, _, rest = line.partition(" ")
+        keyword, *values = rest.split() or [""]
+        if mark != "[GNUPG:]":
+            continue
+        if keyword == "NEWSIG":
+            signatures.append({})
+        signatures[-1].setdefault(keyword, values)
+    faults = [(word, one[word]) for word in _WORDS for one in signatures if word in one]
+    broken = any(word == "BADSIG" for word, _ in faults) or any("UNEXPECTED" in one for one in signatures)
+    for one in signatures:
+        values = one.get("VALIDSIG", [])
+        if values and "GOODSIG" in one and not broken:
+            # The tenth value is the primary key's fingerprint: what people know the signer by.
+            return Signer(
+                name=signer.name, key=values[9] if len(values) > 9 else values[0], valid=True, trusted=True
+            ), ""
+    if not faults:
         return None
-    return Signer(name=signer.name, key=fault[1] if len(fault) > 1 else "", valid=False), _WORDS[fault[0]]
+    word, values = faults[0]
+    return Signer(name=signer.name, key=values[0] if values else "", valid=False), _WORDS[word]
 
 
 def issuer(packets: bytes) -> str:

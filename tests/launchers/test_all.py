@@ -13,7 +13,7 @@ NAMES = [
     ),
     *(
         f"pratique_detectors.{name}"
-        for name in ("deb_signature", "detached_signature", "download_origin", "dpkg_owner")
+        for name in ("deb_archive", "deb_signature", "detached_signature", "download_origin", "dpkg_owner")
     ),
 ]
 

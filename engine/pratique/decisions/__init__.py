@@ -18,8 +18,8 @@ import msgspec
 from pratique import places
 from pratique.decisions.book import BookFile
 from pratique.decisions.book import StoreError as StoreError
-from pratique.decisions.record import Agreed as Agreed
 from pratique.decisions.record import SCHEMA, Book, Choice, Key, Mark, Remembered, Source, Standing
+from pratique.decisions.record import Agreed as Agreed
 from pratique.decisions.record import scope as scope
 from pratique.errors import UsageError
 from pratique.policy.score import Verdict
