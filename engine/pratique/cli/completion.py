@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import importlib
 
 from pratique.errors import CannotError
 
@@ -34,9 +35,14 @@ def whole_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="pratique")
     parser.add_argument("--version", action="store_true", help="show the version and exit")
     commands = parser.add_subparsers()
-    for name, (_, text) in main.COMMANDS.items():
-        own = main.parser_for(name)
-        commands.add_parser(name, parents=[own], add_help=False, help=text, prog=own.prog)
+    for name, (module, text) in main.COMMANDS.items():
+        command = importlib.import_module(f"pratique.cli.{module}")
+        if hasattr(command, "SUBCOMMANDS"):  # it looks its own up by name, as `pratique` does its commands
+            subcommands = commands.add_parser(name, help=text).add_subparsers()
+            for sub, sub_text in command.SUBCOMMANDS.items():
+                subcommands.add_parser(sub, parents=[command.parser_for(sub)], add_help=False, help=sub_text)
+        else:
+            commands.add_parser(name, parents=[main.parser_for(name)], add_help=False, help=text)
     _complete_files(parser)
     return parser
 

@@ -1,0 +1,106 @@
+"""`pratique host`: the admin's file is shown, checked and changed, and never harmed."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from pratique import rolefile
+
+TEXT = "# ours\nrole: 'site'   # a branch\nplugins:\n    disable: [ terminal ]\n"
+
+
+@pytest.fixture
+def own(state):
+    """The path of the role file in this test's settings directory; it does not exist yet."""
+    return Path(os.environ["PRATIQUE_CONFIG"]) / "host.yaml"
+
+
+def test_path_says_which_file_holds_and_why(pratique, own, tmp_path):
+    told = pratique("host", "path", "--json").json
+    assert (told["file"], told["exists"]) == (str(rolefile.shipped()), True)
+    own.parent.mkdir()
+    own.write_text(TEXT)
+    assert pratique("host", "path").out == f"{own}  (in the settings directory)\n"
+    named = pratique("host", "path", env={"PRATIQUE_HOST": "/nowhere"})
+    assert named.out == "/nowhere  (named by PRATIQUE_HOST; it does not exist)\n"
+
+
+def test_set_makes_a_file_of_ones_own_and_leaves_the_shipped_one(pratique, own):
+    shipped = rolefile.shipped().read_text()
+    done = pratique("host", "set", "plugins.disable", "[hidden]")
+    assert (done.code, done.out) == (0, f"{own}: plugins.disable is now [hidden]\n")
+    assert own.read_text() == shipped.replace("disable: []", "disable: [hidden]")
+    assert rolefile.shipped().read_text() == shipped
+    plugins = {plugin["name"]: plugin["state"] for plugin in pratique("plugins", "--json").json["plugins"]}
+    assert plugins["hidden"] == "off"
+
+
+def test_set_and_unset_keep_comments_quotes_and_layout(pratique, tmp_path):
+    file = tmp_path / "mine.yaml"
+    file.write_text(TEXT)
+    pratique("host", "set", "name", "osaka", "--host", file)
+    assert file.read_text() == TEXT + "name: osaka\n"
+    pratique("host", "unset", "name", "--host", file)
+    assert file.read_text() == TEXT
+
+
+def test_a_wrong_value_is_refused_and_the_file_stays(pratique, own):
+    own.parent.mkdir()
+    own.write_text(TEXT)
+    done = pratique("host", "set", "rol", "site")
+    assert done.code == 3
+    assert 'did you mean "role"?' in done.err
+    assert f"{own} was not changed" in done.err
+    assert own.read_text() == TEXT
+
+
+def test_a_directory_that_cannot_be_written_is_said_so(pratique, tmp_path):
+    file = tmp_path / "mine.yaml"
+    file.write_text(TEXT)
+    blocked = tmp_path / "blocked"
+    blocked.write_text("a file where a directory is wanted")
+    done = pratique("host", "set", "name", "x", env={"PRATIQUE_CONFIG": str(blocked)})
+    assert done.code == 4
+    assert "cannot be written" in done.err
+
+
+def test_check_shows_the_mistakes_and_exits_3(pratique, tmp_path):
+    file = tmp_path / "bad.yaml"
+    file.write_text("role: site\nplugins:\n  disabel: [x]\n")
+    done = pratique("host", "check", file)
+    assert done.code == 3
+    assert f"--> {file}:3:3" in done.err
+    assert "Traceback" not in done.err
+    told = pratique("host", "check", file, "--json")
+    assert (told.code, told.json["ok"]) == (3, False)
+    assert "disabel" in told.json["error"]
+
+
+def test_check_mentions_what_is_not_installed_here(pratique, tmp_path):
+    file = tmp_path / "other.yaml"
+    file.write_text("plugins: {use: [effects, nowhere], allow: [elsewhere]}\n")
+    done = pratique("host", "check", file)
+    assert done.code == 0
+    assert "plugins.use names nowhere, which is not installed here" in done.out
+    assert "plugins.allow names elsewhere" in done.out
+    assert "effects" not in done.out
+
+
+def test_show_gives_everything_defaults_included(pratique, own):
+    content = pratique("host", "show", "--json").json["content"]
+    assert content["role"] == "laptop"
+    assert content["plugins"] == {"use": None, "disable": [], "allow": None, "settings": {}}
+    assert "role: laptop" in pratique("host", "show").out
+
+
+def test_an_invalid_role_file_stops_other_commands_with_3(pratique, own):
+    own.parent.mkdir()
+    own.write_text("role: [unclosed\n")
+    done = pratique("plugins")
+    assert done.code == 3
+    assert "not YAML" in done.err
+
+
+def test_without_a_verb_usage_is_shown(pratique):
+    assert pratique("host").code == 2
