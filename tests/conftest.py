@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import pwd
+import site
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -80,7 +82,7 @@ class HostWatch:
         own = {str(path.resolve()) for path in self._own}
         found: list[str] = []
         pending = ["/"]
-        device = os.stat("/").st_dev
+        device = Path("/").stat().st_dev
         while pending:
             directory = pending.pop()
             try:
@@ -109,3 +111,61 @@ class HostWatch:
 def host_watch(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> HostWatch:
     """Watches the whole root file system; `changed()` says what changed since the last `start()`."""
     return HostWatch(tmp_path, tmp_path_factory.getbasetemp(), ROOT)
+
+
+class OrdinaryUser(NamedTuple):
+    """A person without any rights on this machine, and how to run things as them."""
+
+    name: str
+    uid: int
+    gid: int
+    home: Path
+
+    def pratique(
+        self, *words: str | os.PathLike[str], cwd: Path | None = None, env: dict[str, str] | None = None
+    ) -> Ran:
+        """Run `pratique WORDS...` as this person, with their own state in their home."""
+        paths = [ROOT / "engine", ROOT / "plugins", *map(Path, site.getsitepackages())]
+        environment = {
+            "PATH": "/usr/local/bin:/usr/bin:/bin",
+            "HOME": str(self.home),
+            "LANG": "C.UTF-8",
+            "PYTHONPATH": ":".join(map(str, paths)),
+            "PYTHONDONTWRITEBYTECODE": "1",
+            **{name: value for name, value in os.environ.items() if name.lower().startswith(("pip_", "npm_config_"))},
+            **(env or {}),
+        }
+        done = subprocess.run(
+            [_python_for_all(), "-m", "pratique.cli.main", *map(os.fspath, words)],
+            env=environment, cwd=cwd or self.home, stdin=subprocess.DEVNULL, capture_output=True, text=True,
+            errors="replace", timeout=240, check=False, user=self.uid, group=self.gid, extra_groups=[],
+        )  # fmt: skip
+        return Ran(done.returncode, done.stdout, done.stderr)
+
+    def own(self, path: Path) -> Path:
+        """Give a file or tree to this person."""
+        for each in [path, *path.rglob("*")] if path.is_dir() else [path]:
+            os.lchown(each, self.uid, self.gid)
+        return path
+
+
+def _python_for_all() -> str:
+    """A Python of this version that every user may run: root's own may lie in root's home."""
+    name = f"python{sys.version_info[0]}.{sys.version_info[1]}"
+    for candidate in (os.path.realpath(sys.executable), f"/usr/bin/{name}", f"/usr/local/bin/{name}"):
+        parents_open = all(parent.stat().st_mode & 0o001 for parent in Path(candidate).parents)
+        if os.access(candidate, os.X_OK) and parents_open:
+            return candidate
+    pytest.fail(f"no {name} that an ordinary user may run: install {name} from the system's packages")
+
+
+@pytest.fixture(scope="session")
+def ordinary_user() -> Iterator[OrdinaryUser]:
+    """A real user account, made for the tests (which run as root) and removed after them."""
+    name = f"pratique-test-{os.getpid()}"
+    subprocess.run(["useradd", "--create-home", "--shell", "/bin/sh", name], check=True, capture_output=True)
+    try:
+        entry = pwd.getpwnam(name)
+        yield OrdinaryUser(name, entry.pw_uid, entry.pw_gid, Path(entry.pw_dir))
+    finally:
+        subprocess.run(["userdel", "--remove", name], check=False, capture_output=True)
