@@ -34,7 +34,7 @@ def quarantine(tmp_path: Path, host: Path, monkeypatch: pytest.MonkeyPatch) -> I
 
     def start(*command: str, **settings: Any) -> Quarantine:
         number = len(made) + 1
-        home = settings.pop("home", os.path.expanduser("~"))
+        home = settings.pop("home", str(Path.home()))
         uid = settings.pop("uid", os.geteuid())
         environment = from_host(os.environ, home=home, user="", uid=uid) | settings.pop("environment", {})
         spec = Spec(

@@ -66,7 +66,7 @@ def test_what_was_only_copied_up_is_no_effect(sh, host):
         "exec 3>>same", "chmod 600 same; chmod 644 same", "touch -d yesterday same", "touch inner/x; rm inner/x"
     )
     upper = session.spec.place / "upper"
-    assert [path for path in upper.rglob("same")], "the file was not copied up: the test shows nothing"
+    assert list(upper.rglob("same")), "the file was not copied up: the test shows nothing"
     assert ops(session, host) == {}
 
 
@@ -82,7 +82,7 @@ def test_deleting_a_tree_names_everything_that_was_in_it(sh, host):
     (host / "tree/deep/file").write_text("x")
     (host / "tree/link").symlink_to("deep")
     session = sh("rm -rf tree")
-    assert ops(session, host) == {path: "delete" for path in ("tree", "tree/deep", "tree/deep/file", "tree/link")}
+    assert ops(session, host) == dict.fromkeys(("tree", "tree/deep", "tree/deep/file", "tree/link"), "delete")
     assert (host / "tree/deep/file").read_text() == "x"
 
 

@@ -12,9 +12,10 @@ from collections.abc import Iterable
 from pratique.errors import ConflictError, NoRoomError
 from pratique.recording import Effect, FileState
 from pratique.sandbox.beneath import Beneath, split
+from pratique.sandbox.space import free
 from pratique.sandbox.spec import Skipped
-from pratique.sandbox.states import type_of
-from pratique.sandbox.written import Layers
+from pratique.sandbox.states import Identity, identity, type_of
+from pratique.sandbox.written import Layers, Written
 
 _SHOWN = 10
 NEEDS_LEFT_OUT = "the directory it lies in was left out"
@@ -24,10 +25,10 @@ STILL_NEEDED = "something in it stays"
 class Plan:
     """What will be done, decided and checked before anything is."""
 
-    def __init__(self, host: Beneath, everything: tuple[Effect, ...], started_ns: int) -> None:
+    def __init__(self, host: Beneath, everything: tuple[Effect, ...], written: Written) -> None:
         self._host = host
         self._everything = {effect.path: effect for effect in everything}
-        self._started_ns = started_ns
+        self._written = written
         self.chosen: dict[str, Effect] = {}
         self.implied: set[int] = set()
         self.skipped: list[Skipped] = []
@@ -107,12 +108,31 @@ class Plan:
             return f"a {type_of(now)} is there now"
         if now is None:
             return "is not there any more"
-        reason = changed(effect.before, now, self._started_ns)
+        reason = self._changed(effect.path, effect.before, now)
         if not reason and was_directory(effect) and not becomes_directory(effect):
             names = os.listdir(self._host.directory(effect.path))  # noqa: PTH208  # a descriptor
             new = [name for name in names if f"{effect.path}/{name}" not in self._everything]
             reason = f"{new[0]!r} is in it now" if new else ""
         return reason
+
+    def _changed(self, path: str, before: FileState, now: os.stat_result) -> str:
+        """How a path differs from what the session found there, in words; "" when it does not.
+
+        Entries that come and go change a directory's times, so of a directory only owner and mode count.
+        """
+        if type_of(now) != before.type:
+            return f"was a {before.type}, is a {type_of(now)} now"
+        if (stat.S_IMODE(now.st_mode), now.st_uid, now.st_gid) != (before.mode, before.uid, before.gid):
+            return "its owner or mode changed"
+        if before.type == "directory":
+            return ""
+        put_back = self._written.restored.get(path)
+        if put_back is not None:
+            return "" if put_back == identity(now) else "was changed"
+        same = identity(now) == Identity(before.inode, before.mtime_ns, before.ctime_ns)
+        if not same or (before.type == "file" and now.st_size != before.size):
+            return "was changed"
+        return "was changed while the session ran" if before.ctime_ns > self._written.started_ns else ""
 
     def check_room(self, layers: Layers) -> None:
         """Raises `NoRoomError` when a file system has less room than what is to be copied there."""
@@ -121,38 +141,20 @@ class Plan:
             if effect.after is None or effect.after.type != "file":
                 continue
             above = split(path)[0]
-            while self._host.find(above) is None:
+            while (found := self._host.find(above)) is None or not stat.S_ISDIR(found.st_mode):
                 above = split(above)[0]
             directory = self._host.directory(above)
             device = os.fstat(directory).st_dev
             if device not in needed:
-                found = os.fstatvfs(directory)
-                needed[device] = (0, found.f_bavail * found.f_frsize)
-            wanted, free = needed[device]
+                needed[device] = (0, free(directory))
+            wanted, room = needed[device]
             wanted += layers.stat(path).st_blocks * 512
-            needed[device] = (wanted, free)
-            if wanted > free:
+            needed[device] = (wanted, room)
+            if wanted > room:
                 raise NoRoomError(
-                    f"no room for {path}: {wanted:,} bytes or more are needed on its file system, {free:,} are free",
+                    f"no room for {path}: {wanted:,} bytes or more are needed on its file system, {room:,} are free",
                     hint="free some room there and commit again; nothing was committed",
                 )
-
-
-def changed(before: FileState, now: os.stat_result, started_ns: int) -> str:
-    """How a path differs from what the session found there, in words; "" when it does not.
-
-    Entries that come and go change a directory's times, so of a directory only owner and mode count.
-    """
-    if type_of(now) != before.type:
-        return f"was a {before.type}, is a {type_of(now)} now"
-    if (stat.S_IMODE(now.st_mode), now.st_uid, now.st_gid) != (before.mode, before.uid, before.gid):
-        return "its owner or mode changed"
-    if before.type == "directory":
-        return ""
-    same = (now.st_ino, now.st_mtime_ns, now.st_ctime_ns) == (before.inode, before.mtime_ns, before.ctime_ns)
-    if not same or (before.type == "file" and now.st_size != before.size) or now.st_ctime_ns > started_ns:
-        return "was changed"
-    return ""
 
 
 def was_directory(effect: Effect) -> bool:

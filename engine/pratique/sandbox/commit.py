@@ -30,7 +30,7 @@ def commit(wanted: Iterable[Effect], everything: Iterable[Effect], written: Writ
     """
     everything = tuple(everything)
     with Beneath("/") as host:
-        plan = Plan(host, everything, written.started_ns)
+        plan = Plan(host, everything, written)
         plan.choose(wanted)
         plan.check()
         with Layers(written) as layers:
@@ -62,7 +62,7 @@ def _carry_out(plan: Plan, host: Beneath, layers: Layers, written: Written) -> N
                 stage(effect)
         act.journal.done()
     except BaseException as error:
-        act.journal.roll_back()
+        written.restored.update(act.journal.roll_back())
         if isinstance(error, OSError):
             raise _explained(error, current) from error
         raise

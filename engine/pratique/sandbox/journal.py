@@ -19,7 +19,7 @@ from pratique.errors import PratiqueError
 from pratique.recording import FileState
 from pratique.sandbox import copying
 from pratique.sandbox.beneath import Beneath, open_regular, split
-from pratique.sandbox.states import attributes, state, type_of
+from pratique.sandbox.states import Identity, attributes, identity, state, type_of
 
 
 class Act(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -78,9 +78,13 @@ class Journal:
         self._write(Act(do="done"))
         self._log.close()
 
-    def roll_back(self) -> None:
-        """Take back everything since the journal was opened, last act first. Raises `PratiqueError` for what stays."""
+    def roll_back(self) -> dict[str, Identity]:
+        """Take back everything since the journal was opened, last act first; what was put back, by path.
+
+        Raises `PratiqueError` naming what could not be.
+        """
         failed = [f"{act.path}: {reason}" for act in reversed(self._acts) if (reason := self._undo(act))]
+        saved = [act.path for act in self._acts if act.do == "save"]
         self._acts.clear()
         self._log.close()
         if failed:
@@ -91,6 +95,7 @@ class Journal:
         with contextlib.suppress(OSError):  # an earlier commit's originals stay
             (self._directory / "log").unlink() if self._only_log() else None
             self._directory.rmdir()
+        return {path: identity(found) for path in saved if (found := self._host.find(path)) is not None}
 
     def _only_log(self) -> bool:
         return [path.name for path in self._directory.iterdir()] == ["log"]

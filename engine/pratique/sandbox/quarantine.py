@@ -28,6 +28,7 @@ from pratique.sandbox.layers import Layer
 from pratique.sandbox.mending import has_admin
 from pratique.sandbox.space import Watch, remove_tree
 from pratique.sandbox.spec import CommitResult, Ended, Spec
+from pratique.sandbox.states import Identity
 from pratique.sandbox.terminal import Terminal
 from pratique.sandbox.written import Layers, Written
 
@@ -57,6 +58,7 @@ class Quarantine:
         self._keep = False
         self._effects: tuple[Effect, ...] | None = None
         self._paths: dict[str, Effect] | None = None
+        self._restored: dict[str, Identity] = {}
 
     @classmethod
     def reopen(cls, place: Path) -> Quarantine:
@@ -197,7 +199,13 @@ class Quarantine:
 
     def _written(self) -> Written:
         kept = self._session()
-        return Written(id=self.spec.id, place=self.spec.place, layers=kept.layers, started_ns=kept.started_ns)
+        return Written(
+            id=self.spec.id,
+            place=self.spec.place,
+            layers=kept.layers,
+            started_ns=kept.started_ns,
+            restored=self._restored,
+        )
 
     def _by_path(self) -> dict[str, Effect]:
         if self._paths is None:

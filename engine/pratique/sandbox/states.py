@@ -8,7 +8,7 @@ import hashlib
 import os
 import stat
 import struct
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from pratique.recording import FileState
 from pratique.sandbox.beneath import open_regular
@@ -24,6 +24,18 @@ _CAPABILITY = "security.capability"
 #: The overlay's own notes, and labels the host's security module gives by itself.
 _NOT_THE_PROGRAMS = ("trusted.overlay.", "user.overlay.", "security.selinux", "security.ima", "security.evm")
 _LONGEST_VALUE = 4096
+
+
+class Identity(NamedTuple):
+    """Which file a path leads to, and when it was last changed."""
+
+    inode: int
+    mtime_ns: int
+    ctime_ns: int
+
+
+def identity(found: os.stat_result) -> Identity:
+    return Identity(found.st_ino, found.st_mtime_ns, found.st_ctime_ns)
 
 
 def type_of(found: os.stat_result) -> Type:

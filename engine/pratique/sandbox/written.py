@@ -10,16 +10,17 @@ import msgspec
 
 from pratique.sandbox.beneath import Beneath
 from pratique.sandbox.layers import Layer, layer_of
-from pratique.sandbox.states import attributes_of
+from pratique.sandbox.states import Identity, attributes_of
 
 
 class Written(msgspec.Struct, frozen=True, kw_only=True):
-    """Where the session's writes are."""
+    """Where the session's writes are; and what a failed commit put back, which is no change by others."""
 
     id: str
     place: Path
     layers: tuple[Layer, ...]
-    started_ns: int
+    started_ns: int  # the file system's own clock when the session began
+    restored: dict[str, Identity]  # added to by a commit that fails
 
 
 class Layers:
