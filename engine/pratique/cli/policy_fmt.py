@@ -1,0 +1,96 @@
+"""`pratique policy fmt`: policy files in the one canonical style."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Final
+
+_EPILOG: Final = """\
+exit codes: 0 formatted (with --check or --diff: nothing to do), 1 with --check or --diff: something to do,
+2 no such file, 3 a file does not parse (it is left as it is)
+
+examples:
+  pratique policy fmt policies/*.policy
+  pratique policy fmt --check --diff policies
+  pratique policy fmt - < draft.policy
+"""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.epilog = _EPILOG
+    parser.add_argument(
+        "path", nargs="+", metavar="FILE|-", help="files or directories; -: from and to the standard ones"
+    )
+    parser.add_argument("--check", action="store_true", help="write nothing; say which files are not in style")
+    parser.add_argument("--diff", action="store_true", help="write nothing; show what would change")
+
+
+def run(args: argparse.Namespace) -> int:
+    from pratique.errors import UsageError
+    from pratique.policies.reading import files_below
+
+    files: list[Path] = []
+    for name in args.path:
+        path = Path(name)
+        if name != "-" and not path.exists():
+            raise UsageError(f"no such file or directory: {name}")
+        files += files_below(path) if path.is_dir() else [path]
+    worst = 0
+    for file in files:
+        worst = max(worst, _format(file, check=args.check, diff=args.diff))
+    return worst
+
+
+def _format(path: Path, *, check: bool, diff: bool) -> int:
+    from pratique.policies.reading import read, shown
+    from pratique.policy.diagnostics import errors, render, summary
+    from pratique.policy.format import format_text
+    from pratique.policy.parser import parse
+
+    standard = str(path) == "-"
+    name = "standard input" if standard else shown(path)
+    text = _from_standard_input() if standard else read(path)
+    diagnostics = errors(parse(text, name).diagnostics) if isinstance(text, str) else [text]
+    if not isinstance(text, str) or diagnostics:
+        print(render(diagnostics, {name: text} if isinstance(text, str) else {}), file=sys.stderr)
+        print(f"\n{summary(diagnostics)}; left as it is", file=sys.stderr)
+        return 3
+    formatted = format_text(text)
+    if check or diff:
+        if formatted == text:
+            return 0
+        if diff:
+            sys.stdout.writelines(_diff(text, formatted, name))
+        if check:
+            print(f"{name}: not in style; `pratique policy fmt {path}` mends it", file=sys.stderr)
+        return 1
+    if standard:
+        sys.stdout.write(formatted)
+    elif formatted != text:
+        _replace(path, formatted)
+    return 0
+
+
+def _from_standard_input() -> str:
+    return sys.stdin.buffer.read().decode("utf-8-sig", "replace")
+
+
+def _diff(before: str, after: str, name: str) -> list[str]:
+    import difflib
+
+    lines = difflib.unified_diff(before.splitlines(True), after.splitlines(True), name, f"{name} (in style)")
+    return [line if line.endswith("\n") else f"{line}\n\\ no newline at the end\n" for line in lines]
+
+
+def _replace(path: Path, text: str) -> None:
+    """Write the file anew, whole or not at all, with the mode it had."""
+    import os
+    import tempfile
+
+    target = path.resolve()
+    with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=target.parent, prefix=".fmt-", delete=False) as file:
+        file.write(text)
+        os.fchmod(file.fileno(), target.stat().st_mode & 0o7777)
+    Path(file.name).replace(target)
