@@ -52,7 +52,7 @@ def refused(text: str) -> str:
 
 def test_a_role_file_is_read_into_typed_values():
     host = parse(OSAKA)
-    assert (host.role, host.name, host.policy) == ("site", "osaka", "baseline")
+    assert (host.role, host.name, host.policy) == ("site", "osaka", "")
     assert host.policies == ("/etc/pratique/policies", "/srv/policies")
     assert host.plugins.disable == ("terminal",)
     assert host.plugins.settings == {"frida": {"instrument": "installers"}}
@@ -67,6 +67,13 @@ def test_without_a_file_the_shipped_laptop_holds_and_says_what_the_defaults_say(
 @pytest.mark.parametrize("role", rolefile.ROLES)
 def test_every_shipped_role_file_is_valid_and_of_its_role(role):
     assert rolefile.read(rolefile.shipped(role)).role == role
+
+
+def test_policies_lie_beside_the_role_file_unless_said_otherwise(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", "/home/person")
+    file = tmp_path / "host.yaml"
+    file.write_text("policies: [mine, /srv/policies, ~/policies]\n")
+    assert rolefile.read(file).policies == (str(tmp_path / "mine"), "/srv/policies", "/home/person/policies")
 
 
 def test_an_empty_file_says_nothing_and_the_defaults_hold():

@@ -155,7 +155,8 @@ def _configured(role_file: Path | None) -> Iterator[Check]:
         yield Check(name="plugins", ok=True, detail=f"{count} run, none failed")
     from pratique import policies
 
-    in_force = policies.in_force(vocabulary)
+    places = [Path(place) for place in host.role.policies]
+    in_force = policies.in_force(vocabulary, name=host.role.policy or None, directories=places)
     name = f"{in_force.policy.name} {in_force.policy.version}".strip()
     detail = name if not in_force.problems else f"{name} is still in force; the files have errors:\n{in_force.problems}"
     mend = "" if not in_force.problems else "pratique policy check"

@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 from typing import Any, Final
 
+import msgspec
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
@@ -24,8 +25,18 @@ _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
 def read(path: Path) -> HostFile:
-    """The checked content of the file. Raises `HostFileError`."""
-    return parse(text_of(path), str(path))
+    """The checked content of the file, with its `policies` made absolute. Raises `HostFileError`."""
+    host = parse(text_of(path), str(path))
+    beside = path.absolute().parent
+    return msgspec.structs.replace(host, policies=tuple(str(beside / _own(place)) for place in host.policies))
+
+
+def _own(place: str) -> Path:
+    """`~/policies` is in the home of whoever runs this; without a home it stays a name."""
+    try:
+        return Path(place).expanduser()
+    except RuntimeError:
+        return Path(place)
 
 
 def text_of(path: Path) -> str:
@@ -139,7 +150,7 @@ class _Reader:
             role=role,
             name=self.text(document, "name", ""),
             center=self.text(document, "center", ""),
-            policy=self.text(document, "policy", "baseline"),
+            policy=self.text(document, "policy", ""),
             policies=self.texts(document, "policies") or (),
             plugins=self.plugins(document),
         )

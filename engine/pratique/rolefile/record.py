@@ -29,12 +29,13 @@ class PluginsPart(msgspec.Struct, frozen=True, kw_only=True):
 class HostFile(msgspec.Struct, frozen=True, kw_only=True):
     """One host. Without a file, these defaults hold; `hosts/laptop.yaml` says the same in an admin's words.
 
-    `policy` is the name of the policy in force; `policies` are directories searched for it besides the shipped one.
+    `policy` is the name of the policy in force; "": the site's own, or else the shipped one. `policies` are directories
+    searched for it before the settings directory and the shipped policies; absolute once a file is read.
     """
 
     role: str = "laptop"
     name: str = ""
     center: str = ""
-    policy: str = "baseline"
+    policy: str = ""
     policies: tuple[str, ...] = ()
     plugins: PluginsPart = PluginsPart()
