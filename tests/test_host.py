@@ -1,5 +1,6 @@
 """The host: loads what the role file asks for, and no plugin can hurt a session."""
 
+import os
 import subprocess
 import sys
 import threading
@@ -10,10 +11,10 @@ import pytest
 from plugin_folders import DETECTOR, install
 
 import pratique
-from pratique import Event, EventKind, Facts, Field, Launch, Match, Opinion, Subject, hookimpl
+from pratique import Event, EventKind, Facts, Field, Launch, Match, Opinion, Subject, hookimpl, hookspecs
 from pratique.errors import HostFileError, UsageError
 from pratique.events import STANDARD_KINDS
-from pratique.hookspecs import Request
+from pratique.hookspecs import Question, Request
 from pratique.host import Host
 from pratique.host.fingerprint import fingerprint
 from pratique.host.installed import distribution, distributions
@@ -246,6 +247,39 @@ def test_nonsense_is_said_to_be_nonsense(hook, value, told):
     (failure,) = host.failures()
     assert failure.message.startswith("returned nonsense: ")
     assert told.lower() in failure.message.lower()
+
+
+def test_asking_happens_in_the_callers_thread_and_the_person_may_interrupt():
+    question = Question(title="Install?", choices=())
+    threads = []
+
+    def answer():
+        threads.append(threading.current_thread())
+        return hookspecs.Answer(choice="refuse")
+
+    host = Host.of({"a": answering(ask=answer)})
+    assert host.call("ask", first=True, question=question)[0].value.choice == "refuse"
+    assert threads == [threading.current_thread()]
+
+    def interrupted():
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        Host.of({"a": answering(ask=interrupted)}).call("ask", question=question)
+
+    def leaves():
+        raise SystemExit
+
+    assert Host.of({"a": answering(ask=leaves)}).call("ask", question=question) == []
+
+
+def test_plugins_answer_in_a_forked_process_too():
+    host = Host.of({"a": answering(identify=Facts())})
+    host.call("identify", **ARGUMENTS)
+    child = os.fork()
+    if child == 0:
+        os._exit(0 if len(host.call("identify", budget=5, **ARGUMENTS)) == 1 else 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
 
 def test_every_call_is_in_the_books():
