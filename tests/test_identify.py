@@ -183,6 +183,13 @@ def test_a_file_a_command_installs_can_be_blocked(host: Host, installer: Install
     assert identify(host, ("env", "pip", f"--find-links={package}")).known == "blocked"
 
 
+def test_a_package_named_beside_another_can_be_blocked(host: Host, installer: Installer) -> None:
+    first, second = installer("hello"), installer("cowsay")
+    Decisions.open().mark(hashlib.sha256(second.read_bytes()).hexdigest(), "undesirable")
+    assert identify(host, str(first)).known == "unknown"
+    assert identify(host, (str(first), str(second))).known == "blocked"
+
+
 def test_a_name_that_is_a_file_and_a_program_is_asked_about(
     host: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

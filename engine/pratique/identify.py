@@ -67,7 +67,9 @@ def identify(
     if program is not None:
         subject, parts = _command(typed, program, origin)
     else:
-        subject, parts = _file(host, typed, trust, origin), ()
+        subject = _file(host, typed, trust, origin)
+        # A package manager installs the other files that are named, too.
+        parts = tuple(local_files(typed[1:]).values()) if subject.kind in ("deb", "npm", "pip") else ()
     opinions: list[Opinion] = [
         answer.value for answer in host.call("reputation", budget=answer_within, subject=subject)
     ]
@@ -205,12 +207,7 @@ def _command(typed: tuple[str, ...], program: str, origin: str | None) -> tuple[
     """
     with regular_file(program) as file:
         program_sha256 = file.sha256()
-    files: dict[str, str] = {}
-    for word in typed[1:]:
-        for candidate in (word, word.partition("=")[2]):
-            if len(files) < MOST_FILES and candidate and _is_file(candidate):
-                with regular_file(candidate) as file:
-                    files[candidate] = file.sha256()
+    files = local_files(typed[1:])
     whole: dict[str, Any] = {"program": program_sha256, "words": typed, "files": files}
     digest = hashlib.sha256(json.dumps(whole, sort_keys=True).encode("utf-8", "surrogateescape")).hexdigest()
     facts = {"program": program, "program_sha256": program_sha256}
@@ -225,6 +222,17 @@ def _command(typed: tuple[str, ...], program: str, origin: str | None) -> tuple[
         facts=facts,
     )
     return subject, (program_sha256, *files.values())
+
+
+def local_files(words: Sequence[str]) -> dict[str, str]:
+    """The files that are named by words, or behind the `=` of one, with their SHA-256."""
+    files: dict[str, str] = {}
+    for word in words:
+        for candidate in (word, word.partition("=")[2]):
+            if len(files) < MOST_FILES and candidate and _is_file(candidate):
+                with regular_file(candidate) as file:
+                    files[candidate] = file.sha256()
+    return files
 
 
 def _is_file(word: str) -> bool:

@@ -21,6 +21,9 @@ LARGEST_FIELD_FILE: Final = 1024 * 1024  # bytes
 XZ_MEMORY: Final = 128 * 1024 * 1024  # bytes
 DPKG_PATIENCE: Final = 5.0  # s
 MAINTAINER_SCRIPTS: Final = ("config", "preinst", "postinst", "prerm", "postrm")
+#: Without a network apt would still try its mirrors for a package they have too, for 20 s, before it took the file; and
+#: with --no-download it never takes the file. Told of no mirrors it says at once which dependency is missing.
+NO_SOURCES: Final = ("-o", "Dir::Etc::SourceList=/dev/null", "-o", "Dir::Etc::SourceParts=/dev/null")
 FIELDS: Final = {
     "Package": "package", "Version": "version", "Architecture": "architecture", "Maintainer": "maintainer",
     "Depends": "depends", "Pre-Depends": "pre_depends", "Section": "section", "Homepage": "homepage",
@@ -136,14 +139,19 @@ def launch(subject: Subject, request: Request) -> Launch | None:
     if subject.kind != "deb":
         return None
     damaged = subject.facts.get("damaged")
-    hint = "if it depends on packages that are not installed: run again with `--network host`"
+    hint = "if it depends on packages that are not installed: name their .deb files too, or use `--network host`"
+    # apt takes a word for a file only when it has a slash.
+    files = (
+        *(str(Path(word).absolute()) if Path(word).is_file() else word for word in request.arguments),
+        subject.path,
+    )
     if shutil.which("apt-get") is None:
-        command: tuple[str, ...] = ("dpkg", "--install", *request.arguments, subject.path)
+        command: tuple[str, ...] = ("dpkg", "--install", *files)
+    elif request.network == "none":
+        command = ("apt-get", "install", "--yes", *NO_SOURCES, *files)
     else:
-        offline = ("--no-download",) if request.network == "none" else ()
-        command = ("apt-get", "install", "--yes", *offline, *request.arguments, subject.path)
-        if offline == ():
-            hint = "if a package cannot be found: `apt-get update` on this machine, then run again"
+        command = ("apt-get", "install", "--yes", *files)
+        hint = "if a package cannot be found: `apt-get update` on this machine, then run again"
     return Launch(
         command=command,
         environment={} if request.attended else {"DEBIAN_FRONTEND": "noninteractive"},

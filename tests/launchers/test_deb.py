@@ -69,11 +69,18 @@ def test_a_package_is_installed_from_its_absolute_path_without_a_network_unless_
 ) -> None:
     path = installer("hello")
     offline = started(subject_of(path), Request(network="none", root=True))
-    assert offline.command == ("apt-get", "install", "--yes", "--no-download", str(path))
+    assert offline.command == ("apt-get", "install", "--yes", *deb.NO_SOURCES, str(path))
     assert "--network host" in offline.hint
     online = started(subject_of(path), Request(network="host", root=True))
     assert online.command == ("apt-get", "install", "--yes", str(path))
     assert online.needs_root
+
+
+def test_other_packages_may_be_named_with_it(installer: Installer, monkeypatch: pytest.MonkeyPatch) -> None:
+    package, other = installer("cowsay"), installer("hello")
+    monkeypatch.chdir(other.parent)
+    launch = started(subject_of(package), Request(arguments=(other.name,), network="host"))
+    assert launch.command == ("apt-get", "install", "--yes", str(other), str(package))
 
 
 def test_debconf_asks_nobody_when_nobody_is_there(installer: Installer) -> None:
