@@ -56,10 +56,16 @@ class LiveSession:
             yield effect
 
     def read(self, path: str, limit: int = 65536) -> bytes | None:
-        return self._quarantine.read(path, limit)
+        try:
+            return self._quarantine.read(path, limit)
+        except (OSError, ValueError):  # not there, or no regular file
+            return None
 
     def read_before(self, path: str, limit: int = 65536) -> bytes | None:
-        return self._quarantine.read_before(path, limit)
+        try:
+            return self._quarantine.read_before(path, limit)
+        except (OSError, ValueError):
+            return None
 
     def processes(self) -> Sequence[Process]:
         return tuple(self._outcome["processes"])

@@ -55,7 +55,8 @@ def watch(
         place=places.sessions() / session_id,
         command=launch.command,
         environment={**base, **launch.environment},
-        directory=launch.directory or str(Path.cwd()),
+        # Somebody else may not even be allowed to enter the directory root stands in.
+        directory=launch.directory or (account.home if options.as_user else str(Path.cwd())),
         home=account.home,
         uid=account.uid,
         gid=account.gid,
@@ -79,7 +80,7 @@ def watch(
         finally:
             face.ended()
         effects, components = meaning.give_meaning(
-            quarantine.effects(), subject, quarantine.read, quarantine.read_before
+            quarantine.effects(), subject, session.read, session.read_before
         )
         session.end(effects, components, ended.processes)
         events, runs = observers.finish()
