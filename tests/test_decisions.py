@@ -158,27 +158,27 @@ def test_what_was_decided_for_each_component_is_kept(store: Decisions) -> None:
 
 
 def test_a_decision_ends_when_its_time_is_over(store: Decisions) -> None:
-    store.remember(subject(), "install", verdict=verdict(), expiry=180 * DAY, now=NOW)
+    store.remember(subject(), "install", verdict=verdict(), expires_in=180 * DAY, now=NOW)
     assert store.lookup(subject(), NOW + 179 * DAY) is not None
     assert store.lookup(subject(), NOW + 180 * DAY) is None
 
 
 def test_one_without_an_expiry_holds_for_ever(store: Decisions) -> None:
-    store.remember(subject(), "install", verdict=verdict(), expiry=None, now=NOW)
+    store.remember(subject(), "install", verdict=verdict(), expires_in=None, now=NOW)
     assert store.lookup(subject(), NOW + 100 * 365 * DAY) is not None
 
 
 def test_a_clock_that_went_back_does_not_revive_an_install(store: Decisions) -> None:
-    store.remember(subject(), "install", verdict=verdict(), expiry=DAY, now=NOW)
-    store.remember(subject(OTHER), "refuse", verdict=verdict(), expiry=DAY, now=NOW)
+    store.remember(subject(), "install", verdict=verdict(), expires_in=DAY, now=NOW)
+    store.remember(subject(OTHER), "refuse", verdict=verdict(), expires_in=DAY, now=NOW)
     assert store.lookup(subject(), NOW - 60) is not None  # what a time server corrects
     assert store.lookup(subject(), NOW - 30 * DAY) is None
     assert found(store, subject(OTHER), NOW - 30 * DAY).choice == "refuse"
 
 
 def test_expired_decisions_go_when_another_is_made(store: Decisions) -> None:
-    store.remember(subject(), "install", verdict=verdict(), expiry=DAY, now=NOW)
-    store.remember(subject(OTHER), "install", verdict=verdict(), expiry=DAY, now=NOW + 2 * DAY)
+    store.remember(subject(), "install", verdict=verdict(), expires_in=DAY, now=NOW)
+    store.remember(subject(OTHER), "install", verdict=verdict(), expires_in=DAY, now=NOW + 2 * DAY)
     assert [entry.sha256 for entry in (e.key for e in store.entries() if isinstance(e, Remembered))] == [OTHER]
 
 

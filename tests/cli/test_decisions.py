@@ -28,7 +28,12 @@ def remembered(state: Path) -> str:
     return (
         Decisions.open()
         .remember(
-            subject, "without", verdict=verdict, by=("signer", "name"), expiry=180 * 86400.0, policy="baseline 1.0.0"
+            subject,
+            "without",
+            verdict=verdict,
+            by=("signer", "name"),
+            expires_in=180 * 86400.0,
+            policy="baseline 1.0.0",
         )
         .id
     )

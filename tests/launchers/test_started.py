@@ -10,10 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from pratique import Request
+from pratique import Launch, Request
 from pratique.host import Host
 from pratique.identify import identify
-from pratique.launching import launch
 
 Installer = Callable[[str], Path]
 
@@ -28,7 +27,9 @@ def run(state: Path, tmp_path: Path) -> Callable[..., subprocess.CompletedProces
     def start(*words: str, network: str = "none") -> subprocess.CompletedProcess[str]:
         subject = identify(host, words)
         request = Request(arguments=words[1:], network=network, root=os.geteuid() == 0)  # type: ignore[arg-type]
-        found = launch(host, subject, request)
+        (answer,) = host.call("launch", first=True, subject=subject, request=request)
+        found: Launch = answer.value
+        assert found.cannot == ""
         environment = {**os.environ, "HOME": str(home), **found.environment}
         return subprocess.run(
             found.command, cwd=home, env=environment, capture_output=True, text=True, check=False, timeout=120

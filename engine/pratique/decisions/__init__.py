@@ -88,13 +88,13 @@ class Decisions:
         *,
         verdict: Verdict | None = None,
         by: Sequence[str] = ("sha256",),
-        expiry: float | None = None,
+        expires_in: float | None = None,
         source: Source = "person",
         components: Mapping[str, Choice] | None = None,
         policy: str = "",
         now: float | None = None,
     ) -> Remembered:
-        """Keep a decision; one for the same file (or maker and name) is replaced. `expiry` seconds, None: for ever.
+        """Keep a decision; one for the same file (or maker and name) is replaced. `expires_in` seconds, None: for ever.
 
         `verdict` is the one it was made on; None: nothing undesirable was agreed to.
 
@@ -108,7 +108,7 @@ class Decisions:
             source=source,
             key=key,
             made=now,
-            expires=None if expiry is None else now + expiry,
+            expires=None if expires_in is None else now + expires_in,
             agreed=Agreed.on(verdict, policy) if verdict is not None else Agreed(verdict="clean"),
             name=subject.name or Path(subject.path).name or " ".join(subject.command),
             signer=subject.signer.name if subject.signer is not None else "",
