@@ -165,7 +165,6 @@ def makeself() -> Path:
                 "echo 'export PATH=$PATH:/opt/player' >> ~/.bashrc\necho installed\n"
             )
             setup.chmod(0o755)
-            # By hand, not with --lsm or a date: the same bytes come out each time.
             _run("makeself", "--quiet", "--nomd5", "player", "player.run", "Free Player 2.1", "./setup.sh", cwd=making)
             shutil.rmtree(inside)
     return _only(CACHE / "makeself")
