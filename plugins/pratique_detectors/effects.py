@@ -103,7 +103,7 @@ def _lines(content: bytes | None) -> list[str] | None:
 
 
 def account_event(effect: Effect) -> Event:
-    name, uid = effect.details.get("name", ""), int(effect.details.get("uid", "-1") or -1)
+    name, uid = effect.details.get("name", ""), number(effect.details.get("uid", ""))
     if effect.op == "add":
         return _event(
             "account.add", effect,
@@ -113,6 +113,11 @@ def account_event(effect: Effect) -> Event:
     if effect.op == "delete":
         return _event("account.delete", effect, name=name, uid=uid)
     return _event("account.modify", effect, name=name, uid=uid, change=effect.details.get("change", ""))
+
+
+def number(text: str) -> int | None:
+    """A uid as the program wrote it into passwd; None for what is no number, which it may well have written."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= 10 else None
 
 
 def service_event(effect: Effect) -> Iterator[Event]:

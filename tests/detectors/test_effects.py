@@ -89,6 +89,7 @@ def test_accounts_services_and_packages_have_events_of_their_own():
 
     effects = [
         derived(1, "account", name="toor", uid="0", can_log_in="true"),
+        derived(7, "account", name="odd", uid="0x0\n"),
         derived(2, "account", "modify", name="ann", change="joined sudo"),
         derived(3, "service", name="x.service", what="enable"),
         derived(4, "service", name="x.timer", what="add", unit="timer"),
@@ -97,7 +98,7 @@ def test_accounts_services_and_packages_have_events_of_their_own():
     ]
     events = record(detector, FakeSession(effects=effects))
     assert [event.kind for event in events] == [
-        "account.add", "account.modify", "service.enable", "service.add", "package.install", "package.remove",
+        "account.add", "account.add", "account.modify", "service.enable", "service.add", "package.install", "package.remove",
     ]  # fmt: skip
-    assert events[0].fields["uid"] == 0
+    assert [events[0].fields["uid"], events[1].fields["uid"]] == [0, None]
     assert events[0].fields["can_log_in"] is True

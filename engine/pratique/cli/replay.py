@@ -45,7 +45,12 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError(f"cannot read {args.recording}: {error.strerror}") from None
     host = Host.open()
     vocabulary = host.vocabulary()
-    policy = policies.load(args.policy, vocabulary=vocabulary) if args.policy else policies.in_force(vocabulary).policy
+    if args.policy:
+        policy = policies.load(args.policy, vocabulary=vocabulary)
+    else:
+        policy = policies.in_force(
+            vocabulary, name=host.role.policy or None, directories=[Path(place) for place in host.role.policies]
+        ).policy
     verdict = judging.judge(compile_policy(policy, home=kept.home), kept)
     conclusion = _conclude(kept, policy, verdict, host)
     if args.json:

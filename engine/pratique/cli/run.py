@@ -116,7 +116,9 @@ def run(args: argparse.Namespace) -> int:
     if args.policy:
         policy = policies.load(args.policy, vocabulary=vocabulary)
     else:
-        in_force = policies.in_force(vocabulary)
+        in_force = policies.in_force(
+            vocabulary, name=host.role.policy or None, directories=[Path(place) for place in host.role.policies]
+        )
         policy = in_force.policy
         if in_force.problems:
             print(in_force.problems, file=sys.stderr)

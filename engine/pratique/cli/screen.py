@@ -203,8 +203,8 @@ def details(report: Report, console: Console) -> None:
     for component in report.components:
         own = [effect for effect in report.effects if effect.component == component.name]
         console.print(Text(f"\n{printable(component.name)}: {len(own)} changes", style="bold"))
-        for line in changes(own):
-            console.print(line, soft_wrap=True)
+        for change in changes(own):
+            console.print(change, soft_wrap=True)
     coverage = report.coverage
     watched = f"{coverage.instrumented} of {coverage.executed}" if coverage.executed else "none"
     console.print(Text(f"\nprograms watched from inside: {watched}", style="dim"))

@@ -6,6 +6,7 @@ import os
 import secrets
 import time
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 
@@ -46,7 +47,7 @@ def watch(
         subject = msgspec.structs.replace(subject, facts={**subject.facts, "description": launch.describe})
     session_id = secrets.token_hex(4)
     started = time.time()
-    mode = "host" if network.mode == "host" else "none"
+    mode: Literal["none", "host"] = "host" if network.mode == "host" else "none"
     base = environment.from_host(
         os.environ, home=account.home, user=account.name, uid=account.uid, network=mode, attended=options.attended
     )
