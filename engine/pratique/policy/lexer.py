@@ -18,6 +18,9 @@ from pratique.policy.tables import load
 #: How deep braces, brackets and parentheses may nest.
 NESTING: Final = 64
 
+#: Errors after which a file is given up.
+ENOUGH: Final = 50
+
 _ESCAPE: Final = re.compile(r"\\(.)", re.DOTALL)
 _ESCAPES: Final = {"\\": "\\", '"': '"', "n": "\n", "t": "\t"}
 _NO_SEPARATOR_AFTER: Final = frozenset({"LBRACE", "COMMA", "AND", "OR", "NOT", "EQUAL", "_SEP"})
@@ -123,6 +126,8 @@ def lex(text: str) -> Tokens:
                 _check_escapes(word, start, tokens.problems)
         elif group in ("open_text", "quantity", "stray"):
             tokens.problems.append(_problem(group, word, start))
+            if len(tokens.problems) >= ENOUGH:
+                break
             if group == "stray":
                 continue
             kind = "TEXT" if group == "open_text" else "NUMBER"

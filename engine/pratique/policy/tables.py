@@ -7,9 +7,10 @@ than all else `pratique policy check` does, so the result is kept as plain JSON 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -63,12 +64,13 @@ def build(grammar: str) -> Tables:
     table = lark.parser.parser._parse_table
     number = {rule: index for index, rule in enumerate(lark.rules)}
     names = {rule.origin.name for rule in lark.rules}
-    moves: list[dict[str, int]] = [{} for _ in table.states]
-    gotos: list[dict[str, int]] = [{} for _ in table.states]
-    for state, row in table.states.items():
-        for symbol, (action, argument) in sorted(row.items()):
+    order = _numbered(table.states, table.start_states["start"], Shift)
+    moves: list[dict[str, int]] = [{} for _ in order]
+    gotos: list[dict[str, int]] = [{} for _ in order]
+    for state, place in order.items():
+        for symbol, (action, argument) in sorted(table.states[state].items()):
             target = gotos if symbol in names else moves
-            target[state][str(symbol)] = argument if action is Shift else ~number[argument]
+            target[place][str(symbol)] = order[argument] if action is Shift else ~number[argument]
     rules = []
     for rule in lark.rules:
         empty = rule.options.empty_indices
@@ -83,13 +85,24 @@ def build(grammar: str) -> Tables:
     terminals = {terminal.name: terminal.pattern for terminal in lark.terminals}
     return Tables(
         key=key_of(grammar),
-        start=table.start_states["start"],
+        start=0,
         moves=moves,
         gotos=gotos,
         rules=rules,
         patterns={name: p.to_regexp() for name, p in terminals.items() if not isinstance(p, PatternStr)},
         keywords={p.value: name for name, p in terminals.items() if isinstance(p, PatternStr)},
     )
+
+
+def _numbered(states: Mapping[int, Mapping[str, tuple[object, Any]]], start: int, shift: object) -> dict[int, int]:
+    """The states in the order one comes to them from the start: Lark's own numbers differ from run to run."""
+    order = {start: 0}
+    for state in (queue := [start]):
+        for _, (action, argument) in sorted(states[state].items()):
+            if action is shift and argument not in order:
+                order[argument] = len(order)
+                queue.append(argument)
+    return order
 
 
 def kept() -> Path:
