@@ -38,7 +38,8 @@ def quarantine(tmp_path: Path, host: Path, monkeypatch: pytest.MonkeyPatch) -> I
         uid = settings.pop("uid", os.geteuid())
         environment = from_host(os.environ, home=home, user="", uid=uid) | settings.pop("environment", {})
         spec = Spec(
-            id=f"test{number}", place=tmp_path / f"place{number}", command=command, environment=environment,
+            id=f"test{number}", command=command, environment=environment,
+            place=settings.pop("place", tmp_path / f"place{number}"),
             directory=settings.pop("directory", str(host)), home=home, uid=uid, gid=settings.pop("gid", os.getegid()),
             **{"timeout": 60.0, **settings},
         )  # fmt: skip

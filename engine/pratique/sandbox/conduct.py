@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import select
 import selectors
 import signal
 import socket
@@ -88,8 +87,7 @@ class Conductor:
                 self._pass(ours, ended, sources, opens, sampler, started)
         finally:
             ours.close()  # the keeper's sign to end everything
-            select.select([ended], [], [])
-            os.waitpid(keeper, 0)
+            os.waitpid(keeper, 0)  # after it, nothing of the session runs
             for descriptor in (ended, *self._owned, *(outputs or ())):
                 os.close(descriptor)
             self._selector.close()

@@ -77,6 +77,8 @@ class _Walk:
 
     def layer(self, upper: Path, at: str) -> None:
         """One upper layer: the changes below the host's `at`."""
+        if self._mapped and not any(upper.iterdir()):
+            return  # the host's directory may be one this user cannot even open
         written = os.open(upper, _DIRECTORY)
         real = os.open(at, _DIRECTORY)
         try:
@@ -143,9 +145,9 @@ class _Walk:
         hidden: bool,
     ) -> None:  # fmt: skip
         old, new = attributes(name, real, "directory"), attributes(name, written, "directory")
-        same = (found.st_mode, found.st_uid, found.st_gid) == (before.st_mode, before.st_uid, before.st_gid)
-        if not same or old != new:
-            was, now = state(name, real, before), state(name, written, found)
+        was = state(name, real, before)
+        now = self._owned_alike(was, state(name, written, found))
+        if not _same(was, now) or old != new:
             self._emit("modify", path, was, now, in_words(old, new), unfit=UNFIT_HIDDEN if hidden else "")
 
     def _file(
@@ -163,11 +165,13 @@ class _Walk:
             return
         if self._is_hidden(path, hidden):
             before = state(name, real, was, hashed=False)
+            after = self._owned_alike(before, after)
             stand_in = msgspec.structs.replace(before, size=0, sha256=_EMPTY)
             if not _same(stand_in, after) or new:
                 self._emit("modify", path, before, after, in_words({}, new), unfit=UNFIT_HIDDEN)
             return
         before = state(name, real, was)
+        after = self._owned_alike(before, after)
         old = attributes(name, real, before.type)
         if not _same(before, after) or old != new:
             self._emit("modify", path, before, after, in_words(old, new), unfit=unfit, group=group)
@@ -206,6 +210,10 @@ class _Walk:
             id=0, type="file", op=op, path=path, before=before, after=after, details=details, unfit=unfit
         )  # fmt: skip
         self.found.append(_Found(effect, group))
+
+    def _owned_alike(self, before: FileState, after: FileState) -> FileState:
+        """In a user name space nobody can give a file away; what looks so is an owner the name space does not know."""
+        return msgspec.structs.replace(after, uid=before.uid, gid=before.gid) if self._mapped else after
 
     def _may_write(self, directory: str) -> bool:
         """On the host; what does not exist there yet will be made in a directory that does."""

@@ -18,7 +18,7 @@ _LINKS = {
 #: Below /proc: whole of the machine, not of the session. Readable ones stay readable, nothing there can be written.
 _READ_ONLY = ("sys", "irq", "bus", "fs", "sysrq-trigger", "mtrr", "scsi")
 #: Below /proc: tells of (or reaches) the machine's memory, keys and log.
-_MASKED = (
+MASKED = (
     "kcore", "keys", "key-users", "kmsg", "kallsyms", "kpagecount", "kpageflags", "kpagecgroup", "timer_list",
     "sched_debug", "latency_stats", "vmallocinfo", "slabinfo", "acpi",
 )  # fmt: skip
@@ -74,7 +74,7 @@ def proc(root: Path, processes_limit: int) -> bool:
     for name in _READ_ONLY:
         if (here / name).exists():
             linux.bind(str(here / name), str(here / name), read_only=True)
-    for name in _MASKED:
+    for name in MASKED:
         if (here / name).exists():
             cover(here / name, str(root / "dev/null"))
     return bounded

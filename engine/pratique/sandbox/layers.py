@@ -160,5 +160,6 @@ def overlay_options(layer: Step, *, stand_ins: bool, mapped: bool) -> str:
     """Options for `mount(2)`, with paths as seen from the session's place."""
     lower = re.sub(r"([\\:,])", r"\\\1", layer.at)
     front = f"stand-ins/{layer.number}:" if stand_ins else ""
-    plain = "index=off,metacopy=off,redirect_dir=off,xino=off" + (",userxattr" if mapped else "")
+    # With userxattr, redirects and metacopy are off anyway, and saying so is refused.
+    plain = "index=off,xino=off," + ("userxattr" if mapped else "metacopy=off,redirect_dir=off")
     return f"lowerdir={front}{lower},upperdir=upper/{layer.number},workdir=work/{layer.number},{plain}"
