@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import tracemalloc
 
 import pytest
 from hypothesis import given, settings
@@ -181,9 +182,14 @@ def test_ten_thousand_actions_compile_in_seconds_and_find_one() -> None:
 
 def test_the_stores_of_a_tree_are_bounded() -> None:
     table: GlobTable[int] = GlobTable()
-    table.add("/a/**/b", 1)
-    find = table.find(kept=100)
-    for number in range(10_000):
-        assert list(find(f"/a/{number}/b")) == [1]
-    kept = {cell.cell_contents.__class__: cell.cell_contents for cell in find.__closure__ or ()}
-    assert len(kept[dict]) <= 100
+    for glob in ("/a/**/b", "/a/*/c*/d", "/x/**"):
+        table.add(glob, 1)
+    find = table.find_among(kept=100)
+    tracemalloc.start()
+    try:
+        before = tracemalloc.get_traced_memory()[0]
+        for number in range(20_000):
+            assert len(list(find([f"/a/{number}/b", f"/{number}/x", f"/a/{number}/c{number}/d"]))) == 2
+        assert tracemalloc.get_traced_memory()[0] - before < 200_000
+    finally:
+        tracemalloc.stop()

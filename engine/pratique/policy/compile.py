@@ -8,12 +8,11 @@ from typing import TypeAlias
 
 from pratique.events import Event
 from pratique.policy import evaluate
-from pratique.policy.index import Entry, KindIndex, Look
+from pratique.policy.index import KindIndex, LookAmong
 from pratique.policy.match import Predicate, needs_common
 from pratique.policy.model import Action, Count, Disclosure, Policy, Single, Step, Trigger
 from pratique.policy.model import Sequence as SequenceOf
 from pratique.policy.score import Finding, Verdict, judge
-from pratique.policy.searches import FindAmong
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -31,8 +30,7 @@ class Watch:
 class KindPlan:
     """What is done with an event of one kind."""
 
-    looks: tuple[tuple[str, type, Look[Watch]], ...]
-    searches: tuple[tuple[str, FindAmong[Entry[Watch]]], ...]
+    columns: tuple[tuple[str, tuple[tuple[type, LookAmong[Watch]], ...]], ...]  # for each field, its tables
     asked: tuple[tuple[Predicate | None, tuple[Watch, ...]], ...]
     common: bool  # some condition asks who did it
 
@@ -117,10 +115,7 @@ def compile_policy(policy: Policy, *, home: str) -> CompiledPolicy:
     return CompiledPolicy(
         policy=policy,
         home=home,
-        plans={
-            kind: KindPlan(index.looks(), index.searches(), index.asked(), kind in common)
-            for kind, index in indexes.items()
-        },
+        plans={kind: KindPlan(index.columns(), index.asked(), kind in common) for kind, index in indexes.items()},
         disclosures={name: tuple(own) for name, own in covering.items()},
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 from pratique.events import Event, FieldValue
@@ -14,9 +14,7 @@ from pratique.policy.model import Sequence as SequenceOf
 from pratique.policy.score import Finding
 
 if TYPE_CHECKING:
-    from pratique.policy.compile import CompiledPolicy, Plans, Watch
-    from pratique.policy.index import Entry
-    from pratique.policy.searches import FindAmong
+    from pratique.policy.compile import CompiledPolicy, KindPlan, Plans, Watch
 
 
 class Circumstances(NamedTuple):
@@ -59,59 +57,50 @@ class Circumstances(NamedTuple):
 Hit: TypeAlias = "tuple[Event, Watch]"
 
 
-#: How many values are searched together; enough to make the cost of a search small beside reading the text.
-_TOGETHER: Final = 256
+#: Events taken together: enough for a search of all their values to cost little more than reading them.
+_TOGETHER: Final = 1024
 
 
-def hits(plans: Plans, events: Iterable[Event], around: Circumstances) -> list[Hit]:
+def hits(plans: Plans, events: Sequence[Event], around: Circumstances) -> list[Hit]:
     """Which events meet which steps, in no order; a step met in two ways may come twice.
 
-    The hot loop: most events meet none, and leave after a look at each field.
+    The hot loop. It works on columns, all values of one field of some events of one kind, so that the tables loop
+    within and most events, which meet nothing, cost no call.
     """
     out: list[Hit] = []
-    plan_of = plans.get
-    waiting: dict[FindAmong[Entry[Watch]], tuple[list[str], list[tuple[Event, Fields]]]] = {
-        among: ([], []) for plan in plans.values() for _, among in plan.searches
-    }
-    for event in events:
-        plan = plan_of(event.kind)
-        if plan is None:
-            continue
-        fields: Fields = event.fields
-        if plan.common:
-            fields = _with_common(event, around)
-        for field, kind, look in plan.looks:
-            value = fields.get(field)
-            if value.__class__ is kind:
-                for watch, test in look(value):
-                    if test is None or test(fields):
-                        out.append((event, watch))
-        for field, among in plan.searches:
-            text = fields.get(field)
-            if text.__class__ is str:
-                texts, whose = waiting[among]
-                texts.append(text)
-                whose.append((event, fields))
-                if len(texts) >= _TOGETHER:
-                    _search(among, texts, whose, out)
-        for test, watches in plan.asked:
-            if test is None or test(fields):
-                out += [(event, watch) for watch in watches]
-    for among, (texts, whose) in waiting.items():
-        if texts:
-            _search(among, texts, whose, out)
+    for start in range(0, len(events), _TOGETHER):
+        rows: dict[str, list[Event]] = {kind: [] for kind in plans}
+        row_of = rows.get
+        for event in events[start : start + _TOGETHER]:
+            row = row_of(event.kind)
+            if row is not None:
+                row.append(event)
+        for kind, own in rows.items():
+            if own:
+                _hits_of_kind(plans[kind], own, around, out)
     return out
 
 
-def _search(
-    among: FindAmong[Entry[Watch]], texts: list[str], whose: list[tuple[Event, Fields]], out: list[Hit]
-) -> None:
-    """Search what waits, and empty it."""
-    for at, entries in among(texts):
-        event, fields = whose[at]
-        out += [(event, watch) for watch, test in entries if test is None or test(fields)]
-    texts.clear()
-    whose.clear()
+def _hits_of_kind(plan: KindPlan, own: list[Event], around: Circumstances, out: list[Hit]) -> None:
+    fields: list[Fields] = [_with_common(event, around) for event in own] if plan.common else [e.fields for e in own]
+    for name, tables in plan.columns:
+        column = [row.get(name) for row in fields]
+        classes = set(map(type, column))
+        for wanted, among in tables:
+            if wanted not in classes:
+                continue
+            if len(classes) == 1:
+                for at, entries in among(column):
+                    out += [(own[at], watch) for watch, test in entries if test is None or test(fields[at])]
+                continue
+            whose = [at for at, value in enumerate(column) if value.__class__ is wanted]
+            for index, entries in among([column[at] for at in whose]):
+                at = whose[index]
+                out += [(own[at], watch) for watch, test in entries if test is None or test(fields[at])]
+    for test, watches in plan.asked:
+        for event, row in zip(own, fields, strict=True):
+            if test is None or test(row):
+                out += [(event, watch) for watch in watches]
 
 
 def _with_common(event: Event, around: Circumstances) -> dict[str, FieldValue]:

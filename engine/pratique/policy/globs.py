@@ -1,22 +1,23 @@
 """Many globs, answered together: a tree of names, walked once along the path.
 
 A path is read name by name. The *state* after some names is the set of places in the tree that can be reached; most
-paths leave the tree within a name or two. States are made as they are met and kept, as is the state of each directory,
-so that the files of one directory share its walk. Both stores are bounded, and start over when full.
+paths leave the tree within a name or two. States are made as they are met, one step for each name the tree knows and
+one for all others, and the state of each directory is remembered, so that the files of one directory share its walk.
+Both stores are bounded.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final, Generic, TypeVar
 
 from pratique.policy.paths import Name, Piece, literal, name_expression, names
-from pratique.policy.searches import Find
+from pratique.policy.searches import Find, FindAmong
 from pratique.policy.texts import TextTable
 
 T = TypeVar("T")
 
-#: Directories and steps remembered, each; a session of more starts over.
+#: Directories and states remembered, each; a session of more directories starts over.
 _MOST_KEPT: Final = 100_000
 
 
@@ -41,15 +42,16 @@ class _Node(Generic[T]):
 class _State(Generic[T]):
     """A set of places, with what is needed to go on from it."""
 
-    __slots__ = ("steps", "always", "below", "last", "some", "nodes", "patterns", "dead", "quiet")
+    __slots__ = ("always", "below", "downs", "last", "nodes", "other", "patterns", "plain", "quiet", "some", "steps")
 
     def __init__(self, nodes: tuple[_Node[T], ...], beneath: tuple[T, ...], fold: bool) -> None:
         self.nodes = nodes
         self.below = beneath  # what matches however the path goes on from here
-        self.steps: dict[str, _State[T]] = {}
+        self.steps: dict[str, _State[T]] = {}  # only names the tree knows: an event adds nothing of its own
+        self.other: _State[T] | None = None  # where a name the tree does not know leads, once that has been seen
+        self.downs = tuple(node.down for node in nodes if node.down)
         self.last = tuple(node.last for node in nodes if node.last)
-        always = [entry for node in nodes for entry in node.last_any]
-        self.always: tuple[T, ...] = (*beneath, *always)
+        self.always: tuple[T, ...] = (*beneath, *(entry for node in nodes for entry in node.last_any))
         some: TextTable[T] = TextTable()
         down: TextTable[_Node[T]] = TextTable()
         for node in nodes:
@@ -60,11 +62,18 @@ class _State(Generic[T]):
                 _add_pattern(down, pieces, below, fold)
         self.some: Find[T] | None = some.find()
         self.patterns: Find[_Node[T]] | None = down.find()
-        self.dead = not nodes and not beneath
+        #: Last names and their entries, where that is all there is to know; an empty one when nothing can match.
+        self.plain: dict[str, list[T]] | None = None
+        if len(self.last) < 2 and not self.always and self.some is None and not any(node.beneath for node in nodes):
+            self.plain = self.last[0] if self.last else {}
         #: No name changes anything: the rest of the directories need not be looked at.
         self.quiet = all(
             node.loops and not (node.down or node.down_any or node.down_some or node.beneath) for node in nodes
         )
+
+    def knows(self, name: str) -> bool:
+        """Whether this name leads elsewhere than a name nobody thought of."""
+        return self.patterns is not None or any(name in down for down in self.downs)
 
     def accepted(self, name: str) -> Sequence[T]:
         """The entries of the globs that match when this is the last name."""
@@ -138,38 +147,46 @@ class GlobTable(Generic[T]):
         return node.down_some[name]
 
     def find(self, kept: int = _MOST_KEPT) -> Find[T]:
-        """The function that answers; it remembers at most `kept` directories. Do not fill the table afterwards."""
-        walk = _walker(self._root, self._fold, kept)
-        separator = self._separator
-        fold = self._fold
-        directories: dict[str, _State[T]] = {}
-        get = directories.get
-        nothing: tuple[T, ...] = ()
+        """The function that answers for one path. Do not fill the table afterwards."""
+        among = self.find_among(kept)
 
         def find(path: str) -> Sequence[T]:
-            directory, between, name = path.rpartition(separator)
-            state = get(directory)
-            if state is None:
-                state = walk(directory)
-                if len(directories) >= kept:
-                    directories.clear()
-                directories[directory] = state
-            if not between:  # a name by itself: nothing of the tree has been walked
-                state = walk(None)
-            if state.dead:
-                return nothing
-            return state.accepted(name)
+            return [entry for _, entries in among((path,)) for entry in entries]
 
-        if not fold:
-            return find
-        return lambda path: find(path.lower())
+        return find
+
+    def find_among(self, kept: int = _MOST_KEPT) -> FindAmong[T]:
+        """The function that answers for many paths; it remembers `kept` directories. Do not fill the table then."""
+        walk = _walker(self._root, self._fold, kept)
+        separator = self._separator
+        directories: dict[str, _State[T]] = {}
+        get = directories.get
+
+        def find_among(paths: Sequence[str]) -> Iterator[tuple[int, Sequence[T]]]:
+            for at, path in enumerate(paths):
+                directory, between, name = path.rpartition(separator)
+                state = get(directory)
+                if state is None:
+                    state = walk(directory)
+                    if len(directories) >= kept:
+                        directories.clear()
+                    directories[directory] = state
+                if not between:  # a name by itself: nothing of the tree has been walked
+                    state = walk(None)
+                plain = state.plain
+                found = state.accepted(name) if plain is None else plain.get(name)
+                if found:
+                    yield at, found
+
+        if not self._fold:
+            return find_among
+        return lambda paths: find_among([path.lower() for path in paths])
 
 
 def _walker(root: _Node[T], fold: bool, kept: int) -> Callable[[str | None], _State[T]]:
     """A function from a directory (None: no name read yet) to its state."""
     states: dict[tuple[tuple[int, ...], tuple[int, ...]], _State[T]] = {}
     separator = "\\" if fold else "/"
-    steps = 0
 
     def state_of(nodes: dict[int, _Node[T]], beneath: dict[int, T]) -> _State[T]:
         key = (tuple(sorted(nodes)), tuple(sorted(beneath)))
@@ -186,7 +203,6 @@ def _walker(root: _Node[T], fold: bool, kept: int) -> Callable[[str | None], _St
             node = node.deep
 
     def step(state: _State[T], name: str) -> _State[T]:
-        nonlocal steps
         nodes: dict[int, _Node[T]] = {}
         beneath = {id(entry): entry for entry in state.below}
         for node in state.nodes:
@@ -198,13 +214,16 @@ def _walker(root: _Node[T], fold: bool, kept: int) -> Callable[[str | None], _St
         if state.patterns is not None:
             for node in state.patterns(name):
                 enter(nodes, node)
-        following = state_of(nodes, beneath)
-        steps += 1
-        if steps >= kept:  # start over, rather than grow with the session
-            for known in states.values():
-                known.steps.clear()
-            steps = 0
-        state.steps[name] = following
+        return state_of(nodes, beneath)
+
+    def advance(state: _State[T], name: str) -> _State[T]:
+        if not state.knows(name):
+            if state.other is None:
+                state.other = step(state, name)
+            return state.other
+        following = step(state, name)
+        if state.patterns is None and len(states) < kept:
+            state.steps[name] = following
         return following
 
     first: dict[int, _Node[T]] = {}
@@ -218,7 +237,7 @@ def _walker(root: _Node[T], fold: bool, kept: int) -> Callable[[str | None], _St
         for name in directory.split(separator):
             if state.quiet:
                 break
-            state = state.steps.get(name) or step(state, name)
+            state = state.steps.get(name) or advance(state, name)
         return state
 
     return walk

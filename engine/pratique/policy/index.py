@@ -29,8 +29,8 @@ from pratique.policy.model import (
     Order,
     Within,
 )
-from pratique.policy.paths import expand, readable
-from pratique.policy.searches import FindAmong, SearchTable, pattern
+from pratique.policy.paths import escape, expand, readable
+from pratique.policy.searches import SearchTable, pattern
 from pratique.policy.texts import TextTable
 
 T = TypeVar("T")
@@ -38,6 +38,8 @@ T = TypeVar("T")
 #: What a key leads to: somebody who waits for it, and the rest of the condition (None: nothing more is asked).
 Entry: TypeAlias = "tuple[T, Predicate | None]"
 Look: TypeAlias = "Callable[[Any], Sequence[Entry[T]]]"
+#: A function from many values to (index of the value, entries) for those that are keys; a value may come twice.
+LookAmong: TypeAlias = "Callable[[Sequence[Any]], Iterable[tuple[int, Sequence[Entry[T]]]]]"
 
 Key: TypeAlias = Equals | OneOf | Globs | Contains | Matches | Within | Flag | Order
 
@@ -137,33 +139,45 @@ class FieldIndex(Generic[T]):
         return self._texts[fold]
 
     def _add_value(self, value: str | float | bool, fold: bool, entry: Entry[T]) -> None:
-        if isinstance(value, str):
+        if isinstance(value, str) and value.startswith("/") and not fold:  # most likely of a field that has globs too
+            self.add(Globs("", (escape(value),)), entry)
+        elif isinstance(value, str):
             self._text(fold).equals(value.lower() if fold else value, entry)
         elif isinstance(value, bool):
             self._flags.setdefault(value, []).append(entry)
         else:
             self._values.setdefault(value, []).append(entry)
 
-    def looks(self) -> Iterator[tuple[type, Look[T]]]:
-        """The functions that look a value up, each with the type of value it can be given."""
+    def tables(self) -> Iterator[tuple[type, LookAmong[T]]]:
+        """The functions that look values up, each with the type of values it can be given."""
         for globs in self._globs.values():
-            yield str, globs.find()
+            yield str, globs.find_among()
         for fold, texts in self._texts.items():
             find = texts.find()
             if find is not None:
-                yield str, _folded(find) if fold else find
+                yield str, _each(_folded(find) if fold else find)
+        if self._searches:
+            yield str, self._searches.find_among()
         if self._networks:
-            yield str, _networks(self._networks)
+            yield str, _each(_networks(self._networks))
         if self._flags:
-            yield bool, lambda value: self._flags.get(value, ())
+            yield bool, _each(lambda value: self._flags.get(value, ()))
         if self._values or self._bounds:
-            look = _numbers(self._values, self._bounds)
+            look = _each(_numbers(self._values, self._bounds))
             yield int, look
             yield float, look
 
-    def searches(self) -> FindAmong[Entry[T]] | None:
-        """The function that searches many values at once; None: nothing is searched for."""
-        return self._searches.find_among() if self._searches else None
+
+def _each(look: Look[T]) -> LookAmong[T]:
+    """Look up one value after another."""
+
+    def among(values: Sequence[Any]) -> Iterator[tuple[int, Sequence[Entry[T]]]]:
+        for at, value in enumerate(values):
+            found = look(value)
+            if found:
+                yield at, found
+
+    return among
 
 
 def _folded(find: Look[T]) -> Look[T]:
@@ -236,14 +250,9 @@ class KindIndex(Generic[T]):
             known = self._predicates[condition] = predicate(condition, self._home)
         return known
 
-    def looks(self) -> tuple[tuple[str, type, Look[T]], ...]:
-        """(field, type of value, function that looks it up), for every table."""
-        return tuple((field, kind, look) for field, index in self._fields.items() for kind, look in index.looks())
-
-    def searches(self) -> tuple[tuple[str, FindAmong[Entry[T]]], ...]:
-        """(field, function that searches many of its values at once)."""
-        every = ((field, index.searches()) for field, index in self._fields.items())
-        return tuple((field, among) for field, among in every if among is not None)
+    def columns(self) -> tuple[tuple[str, tuple[tuple[type, LookAmong[T]], ...]], ...]:
+        """For each field, its tables: (type of value, function that looks many up)."""
+        return tuple((field, tuple(index.tables())) for field, index in self._fields.items())
 
     def asked(self) -> tuple[tuple[Predicate | None, tuple[T, ...]], ...]:
         """What must be asked of every event, and who waits for it; None: nothing is asked."""
