@@ -57,7 +57,8 @@ def test_a_fault_of_ours_is_one_line_and_a_file_with_the_details(pratique, tmp_p
         (["./x.run", "--prefix", "/opt"], ["./x.run", "--prefix", "/opt"]),
         (["./x.run", "--prefix", "/opt", "--install"], ["--install", "./x.run", "--prefix", "/opt"]),
         (["--network", "host", "--", "npm", "install", "--json"],
-         ["--network", "host", "--", "npm", "install", "--json"]),
+         ["--network", "host", "--bare", "--", "npm", "install", "--json"]),
+        (["./x.run", "--", "--install"], ["./x.run", "--", "--install"]),
         (["--install"], ["--install"]),
     ],
 )  # fmt: skip

@@ -44,6 +44,9 @@ exit codes:
 
 #: Options of ours that may also stand after the installer, as in `pratique run ./setup.run --without`.
 _TRAILING: Final = frozenset({"--install", "--without", "--refuse", "--json", "--anyway"})
+_WITH_VALUE: Final = frozenset(
+    {"--policy", "--network", "--as-user", "--record", "--from", "--timeout", "--host", "--disable"}
+)
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -72,6 +75,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--timeout", metavar="SECONDS", type=_seconds, help="end it after so long (30, 5m, 1h)")
     parser.add_argument("--host", metavar="FILE", type=Path, help="the role file to use")
     parser.add_argument("--disable", action="append", default=[], metavar="PLUGIN", help="run without this plugin")
+    parser.add_argument("--bare", action="store_true", help=argparse.SUPPRESS)  # put in by `prepare` for `--`
     parser.add_argument("installer", metavar="INSTALLER", help="the program to judge; or a command after --")
     parser.add_argument("arguments", nargs=argparse.REMAINDER, metavar="ARGUMENT", help="handed to the installer")
 
@@ -84,11 +88,25 @@ def prepare(words: Sequence[str]) -> list[str]:
     before = list(words[: words.index("--")]) if "--" in words else list(words)
     after = list(words[len(before) :])
     trailing: list[str] = []
-    while not after and len(before) > 1 and before[-1].split("=", 1)[0] in _TRAILING:
+    while not after and before and before[-1].split("=", 1)[0] in _TRAILING and _names_installer(before[:-1]):
         trailing.insert(0, before.pop())
-    if not any(not word.startswith("-") for word in before):
-        before, trailing = before + trailing, []
-    return ["--json=-" if word == "--json" else word for word in [*trailing, *before]] + after
+    ours = ["--json=-" if word == "--json" else word for word in [*trailing, *before]]
+    # `--` makes what follows a command, unless it only ends the options of an installer already named.
+    bare = bool(after) and not _names_installer(before)
+    return [*ours, *(["--bare"] if bare else []), *after]
+
+
+def _names_installer(words: Sequence[str]) -> bool:
+    """Whether an installer stands among these words: one that is no option, and no option's value."""
+    value_follows = False
+    for word in words:
+        if value_follows:
+            value_follows = False
+        elif word.startswith("-"):
+            value_follows = word in _WITH_VALUE
+        else:
+            return True
+    return False
 
 
 def _seconds(text: str) -> float:
@@ -127,6 +145,7 @@ def run(args: argparse.Namespace) -> int:
     face = TerminalFace(host, quiet=args.json == "-")
     options = running.Options(
         command=(args.installer, *args.arguments),
+        bare=args.bare,
         flag=args.flag,
         network=args.network,
         as_user=args.as_user,

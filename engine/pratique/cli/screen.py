@@ -143,7 +143,8 @@ def describe(evidence: EvidencePart) -> str:
 def _components(report: Report) -> Iterator[Text]:
     if not report.components:
         return
-    yield Text("")
+    if report.actions:
+        yield Text("")
     width = max(len(part.name) for part in report.components)
     for part in report.components:
         bad = part.verdict == "undesirable"

@@ -13,6 +13,7 @@ import msgspec
 
 from pratique import deciding, judging, meaning
 from pratique.decisions import Decisions
+from pratique.errors import ConflictError
 from pratique.hookspecs import Launch, Remedy
 from pratique.host import Host
 from pratique.identify import identify
@@ -23,7 +24,7 @@ from pratique.recording import Recording
 from pratique.report import Choice, DecisionPart
 from pratique.run.concluding import Conclusion, blocked, conclude, cut_short
 from pratique.run.options import Face, Options, Reply, Result
-from pratique.run.preparing import launch_for, network_for, person
+from pratique.run.preparing import fingerprint, launch_for, network_for, person
 from pratique.run.watching import Watched, watch
 
 __all__ = ["Face", "Options", "Reply", "Result", "remedies", "run"]
@@ -33,7 +34,10 @@ def run(options: Options, policy: Policy, host: Host, face: Face, *, notes: tupl
     """The whole way of one program. Raises `PratiqueError` where nothing was run or nothing can be said of it."""
     account = person(options.as_user)
     decisions = Decisions()
-    subject = identify(host, options.command, trust=policy.trust, origin=options.origin, decisions=decisions)
+    before = fingerprint(options.command[0])
+    subject = identify(
+        host, options.command, bare=options.bare, trust=policy.trust, origin=options.origin, decisions=decisions
+    )
     if subject.known == "blocked":
         recording = Recording(
             id=secrets.token_hex(4), subject=subject, home=account.home, started=time.time(), notes=notes,
@@ -44,6 +48,11 @@ def run(options: Options, policy: Policy, host: Host, face: Face, *, notes: tupl
     launch = launch_for(host, subject, options, network, account, policy)
     watched = watch(options, policy, host, face, subject=subject, launch=launch, network=network, account=account)
     with watched.quarantine:
+        if fingerprint(options.command[0]) != before:
+            raise ConflictError(
+                f"{options.command[0]} was changed while it was judged; nothing was committed",
+                hint="find out what changes it, and run it again",
+            )
         recording = msgspec.structs.replace(watched.recording, notes=(*notes, *network_notes, *watched.recording.notes))
         verdict = judging.judge(compile_policy(policy, home=account.home), recording)
         if recording.ended != "completed":

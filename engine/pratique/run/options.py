@@ -19,6 +19,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     """What the person asked for. `command` is what stood after `run`."""
 
     command: tuple[str, ...]
+    bare: bool = False  # after `--`: a command, not the path of an installer
     flag: Choice | None = None
     network: NetworkMode | None = None
     as_user: str | None = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pwd
 import shutil
+from pathlib import Path
 
 import msgspec
 
@@ -96,11 +97,24 @@ def launch_for(
         raise CannotError(f"a {what} can only be installed by root", hint=f"sudo pratique run {name}")
     missing = {program: package for program, package in launch.needs.items() if not _on_path(program)}
     if missing:
+        packages = sorted({package for package in missing.values() if package})
         raise CannotError(
             f"a {what} needs {', '.join(sorted(missing))}, which this machine lacks",
-            hint=f"sudo apt-get install {' '.join(sorted(set(missing.values())))}",
+            hint=f"sudo apt-get install {' '.join(packages)}" if packages else "install it, or mend the first line",
         )
     return launch
+
+
+def fingerprint(path: str) -> tuple[int, ...]:
+    """What tells that a file is still the one that was identified; () when there is none.
+
+    A program cannot set a file's ctime, so bytes that were swapped and put back show as well.
+    """
+    try:
+        status = Path(path).stat()
+    except OSError:
+        return ()
+    return (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
 
 
 def _on_path(program: str) -> bool:

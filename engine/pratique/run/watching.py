@@ -80,9 +80,7 @@ def watch(
             )
         finally:
             face.ended()
-        effects, components = meaning.give_meaning(
-            quarantine.effects(), subject, session.read, session.read_before
-        )
+        effects, components = meaning.give_meaning(quarantine.effects(), subject, session.read, session.read_before)
         session.end(effects, components, ended.processes)
         events, runs = observers.finish()
     except BaseException:
