@@ -170,6 +170,8 @@ class _Run:
         if index == self._failed_at:  # it still fits nowhere: leave it out
             return index + 1 if kinds[index] != "$END" else -1
         self._failed_at = index
+        if any(problem.code == "P0111" for problem in self.tokens.problems):
+            return -1  # the rest was not read, so what is missing says nothing
         if kinds[index] == "$END":
             self._note_unclosed(index)
             return -1
