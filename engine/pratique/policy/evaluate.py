@@ -82,7 +82,7 @@ def hits(plans: Plans, events: Sequence[Event], around: Circumstances) -> list[H
 
 
 def _hits_of_kind(plan: KindPlan, own: list[Event], around: Circumstances, out: list[Hit]) -> None:
-    fields: list[Fields] = [_with_common(event, around) for event in own] if plan.common else [e.fields for e in own]
+    fields: list[Fields] = [fields_of_event(event, around) for event in own] if plan.common else [e.fields for e in own]
     for name, tables in plan.columns:
         column = [row.get(name) for row in fields]
         classes = set(map(type, column))
@@ -103,7 +103,8 @@ def _hits_of_kind(plan: KindPlan, own: list[Event], around: Circumstances, out: 
                 out += [(event, watch) for watch in watches]
 
 
-def _with_common(event: Event, around: Circumstances) -> dict[str, FieldValue]:
+def fields_of_event(event: Event, around: Circumstances) -> dict[str, FieldValue]:
+    """The fields of an event, with those every event has: who did it."""
     return {
         **event.fields,
         "program": around.programs.get(event.process, ""),
