@@ -1,0 +1,147 @@
+"""`pratique policy check` and `fmt`, as a person runs them."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+GOOD = 'policy ours "Ours" { version "1" }\n\naction a {\n    on file.write\n    weight 10\n}\n'
+
+
+def test_the_policy_in_force_is_checked_when_no_path_is_given(pratique: Any) -> None:
+    ran = pratique("policy", "check")
+    assert ran.code == 0
+    assert re.fullmatch(r"[0-9]+ actions in [0-9]+ files: good( \([0-9]+ warnings?\))?", ran.out.splitlines()[-1])
+
+
+def test_errors_are_shown_and_the_exit_code_is_3(pratique: Any, tmp_path: Path) -> None:
+    (tmp_path / "x.policy").write_text(GOOD.replace("file.write", "file.wrte"))
+    ran = pratique("policy", "check", "x.policy")
+    assert ran.code == 3
+    assert ran.out == (
+        'error[P0102]: no event kind "file.wrte"\n'
+        " --> x.policy:4:8\n"
+        "  |\n"
+        "4 |     on file.wrte\n"
+        '  |        ^^^^^^^^^ the kinds that begin with "file.": attribute, create, delete, mode, owner, read, '
+        "rename, write\n"
+        "  |\n"
+        '  = help: did you mean "file.write"?\n'
+        "\n"
+        "1 error in 1 file; nothing was loaded, no policy was ever loaded on this machine\n"
+    )
+
+
+def test_the_summary_names_the_policy_still_in_force(pratique: Any, tmp_path: Path, state: Path) -> None:
+    from pratique import policies
+    from pratique.events import STANDARD_KINDS, Vocabulary
+
+    held = policies.in_force(Vocabulary(STANDARD_KINDS)).policy
+    (tmp_path / "x.policy").write_text("policy x {")
+    last = pratique("policy", "check", "x.policy").out.splitlines()[-1]
+    expected = f"1 error in 1 file; nothing was loaded, the policy in force is still {held.name} {held.version} ("
+    assert last.startswith(expected)
+
+
+def test_json_is_one_document(pratique: Any, tmp_path: Path) -> None:
+    (tmp_path / "x.policy").write_text(GOOD)
+    ran = pratique("policy", "check", "x.policy", "--json")
+    assert ran.code == 0
+    assert ran.json["good"] is True
+    assert ran.json["policies"] == {"ours": {"version": "1", "actions": 1, "tests": 0}}
+    (tmp_path / "x.policy").write_text("policy ours {")
+    ran = pratique("policy", "check", "x.policy", "--json")
+    assert ran.code == 3
+    (diagnostic,) = ran.json["diagnostics"]
+    assert (diagnostic["code"], diagnostic["where"]["line"], diagnostic["where"]["column"]) == ("P0101", 1, 13)
+
+
+def test_a_missing_file_is_wrong_usage(pratique: Any) -> None:
+    ran = pratique("policy", "check", "none.policy")
+    assert ran.code == 2
+    assert "no such file" in ran.err
+
+
+def test_help_lists_the_subcommands(pratique: Any) -> None:
+    ran = pratique("policy", "--help")
+    assert ran.code == 0
+    for word in ("check", "fmt", "explain", "test", "diff"):
+        assert f"\n  {word} " in ran.out
+    assert pratique("policy").code == 2
+    assert pratique("policy", "chek").code == 2
+
+
+def test_fmt_writes_in_style_and_is_content_with_that(pratique: Any, tmp_path: Path) -> None:
+    file = tmp_path / "x.policy"
+    untidy = GOOD.replace("    ", "\t").replace("weight 10", "weight  10 ;")
+    file.write_text(untidy)
+    file.chmod(0o640)
+    checked = pratique("policy", "fmt", "--check", "x.policy")
+    assert checked.code == 1
+    assert "not in style" in checked.err
+    shown = pratique("policy", "fmt", "--diff", "x.policy")
+    assert (shown.code, "+    weight 10\n" in shown.out) == (1, True)
+    assert file.read_text() == untidy
+    assert pratique("policy", "fmt", "x.policy").code == 0
+    assert file.read_text() == GOOD
+    assert file.stat().st_mode & 0o777 == 0o640
+    assert pratique("policy", "fmt", "--check", "--diff", ".").code == 0
+    assert [path.name for path in tmp_path.glob(".fmt-*")] == []
+
+
+def test_fmt_leaves_alone_what_does_not_parse(pratique: Any, tmp_path: Path) -> None:
+    (tmp_path / "x.policy").write_text("policy x {")
+    ran = pratique("policy", "fmt", "x.policy")
+    assert ran.code == 3
+    assert "P0101" in ran.err
+    assert (tmp_path / "x.policy").read_text() == "policy x {"
+
+
+def test_fmt_reads_and_writes_the_standard_streams(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "pratique.cli.main", "policy", "fmt", "-"]
+    done = subprocess.run(command, input="let a=[ 5 ,]", capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "let a = [5]\n")
+
+
+# -- speed ------------------------------------------------------------------------------------------------------------
+
+
+def fastest(times: int, run: Any) -> float:
+    took = []
+    for _ in range(times):
+        before = time.perf_counter()
+        assert run().code == 0
+        took.append(time.perf_counter() - before)
+    return min(took)
+
+
+def test_the_shipped_rules_are_checked_in_less_than_400_ms(pratique: Any) -> None:
+    assert fastest(5, lambda: pratique("policy", "check")) <= 0.4
+
+
+@pytest.mark.timeout(120)
+def test_ten_thousand_actions_in_200_files_are_checked_in_less_than_3_s(pratique: Any, tmp_path: Path) -> None:
+    action = """action rule-{n} "Does the undesirable thing number {n}" {{
+    category autorun
+    on file.write where path in paths_{f} and not by_package_manager or path matches "/opt/app{n}/**/*.so"
+    weight {w} disclosed 1
+    remedy revert
+    because "Reference {n}"
+    match file.write {{ path "~/.bashrc" }}
+    no match file.write {{ path "~/.other{n}", by_package_manager true }}
+}}
+"""
+    place = tmp_path / "big"
+    place.mkdir()
+    for f in range(200):
+        head = 'policy big "Big" { version "1" }\n' if f == 0 else "part of big\n"
+        lets = f'let paths_{f} = ["~/.bashrc", "~/.config/app{f}/**"]\n'
+        actions = "".join(action.format(n=f * 50 + n, f=f, w=n + 1) for n in range(50))
+        (place / f"{f:03}.policy").write_text(head + lets + actions)
+    assert fastest(3, lambda: pratique("policy", "check", place)) <= 3.0

@@ -1,0 +1,200 @@
+"""Loading policies from files: found by name, checked as a whole, kept for when the files are broken."""
+
+from __future__ import annotations
+
+import os
+import stat
+import time
+from pathlib import Path
+
+import pytest
+
+from pratique import places, policies
+from pratique.errors import PolicyError, UsageError
+from pratique.events import STANDARD_KINDS, EventKind, Field, Vocabulary
+from pratique.policies import force
+from pratique.policies.parsing import MUCH
+
+VOCABULARY = Vocabulary(STANDARD_KINDS)
+GOOD = 'policy ours "Ours" { version "1" }\naction a { on file.write; weight 10 }\n'
+
+
+@pytest.fixture
+def site(state: Path) -> Path:
+    """The site's own policy directory, empty."""
+    directory = places.config() / "policies"
+    directory.mkdir(parents=True)
+    return directory
+
+
+def test_the_shipped_policy_is_in_force_where_there_is_no_other(state: Path) -> None:
+    held = policies.in_force(VOCABULARY)
+    assert (held.policy.name, held.problems) == ("baseline", "")
+    assert len(held.policy.actions) > 10
+
+
+def test_the_shipped_policies_have_nothing_wrong(state: Path) -> None:
+    outcome = policies.check([policies.search_path()[-1]], VOCABULARY)
+    assert outcome.diagnostics == ()
+
+
+def test_the_sites_own_policy_is_in_force(site: Path) -> None:
+    (site / "ours.policy").write_text("policy ours { extends baseline; override threshold 55 }\n")
+    held = policies.in_force(VOCABULARY)
+    assert (held.policy.name, held.policy.threshold) == ("ours", 55)
+    assert {action.policy for action in held.policy.actions} == {"baseline"}
+
+
+def test_a_site_may_replace_the_shipped_policy_by_one_of_the_same_name(site: Path) -> None:
+    (site / "x.policy").write_text(GOOD.replace("ours", "baseline"))
+    assert [action.name for action in policies.in_force(VOCABULARY).policy.actions] == ["a"]
+
+
+def test_of_several_own_policies_the_one_that_none_extends_is_in_force(site: Path) -> None:
+    (site / "a.policy").write_text(GOOD)
+    (site / "b.policy").write_text("policy top { extends ours }\n")
+    assert policies.in_force(VOCABULARY).policy.name == "top"
+    (site / "c.policy").write_text("policy other { }\n")
+    assert policies.in_force(VOCABULARY, name="other").policy.name == "other"
+
+
+def test_a_broken_file_leaves_the_last_good_policy_in_force(site: Path) -> None:
+    file = site / "ours.policy"
+    file.write_text(GOOD)
+    since = policies.in_force(VOCABULARY).since
+    file.write_text(GOOD.replace("weight 10", "wieght 10"))
+    held = policies.in_force(VOCABULARY)
+    assert held.policy.actions[0].weight == 10
+    assert held.since == since
+    assert 'did you mean "weight"?' in held.problems
+    assert held.problems.endswith("; nothing was loaded, the policy in force is still ours 1 (from just now)")
+    file.write_text(GOOD.replace("weight 10", "weight 20"))
+    mended = policies.in_force(VOCABULARY)
+    assert (mended.policy.actions[0].weight, mended.problems) == (20, "")
+    assert mended.since > since
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe", b"\0" * 10, b"policy", b"action x {", b"part of nothing\n"])
+def test_a_broken_file_never_lets_the_shipped_policy_slip_in_unsaid(site: Path, content: bytes) -> None:
+    (site / "ours.policy").write_text(GOOD)
+    policies.in_force(VOCABULARY)
+    (site / "ours.policy").write_bytes(content)
+    held = policies.in_force(VOCABULARY)
+    assert held.policy.name == "ours"
+    assert held.problems
+
+
+def test_where_nothing_was_ever_loaded_the_shipped_policy_holds_and_the_problem_is_told(site: Path) -> None:
+    (site / "ours.policy").write_text("policy ours {")
+    held = policies.in_force(VOCABULARY)
+    assert held.policy.name == "baseline"
+    assert "P0101" in held.problems
+
+
+def test_what_was_checked_is_kept_for_the_owner_only_and_read_quickly(site: Path) -> None:
+    actions = "\n".join(f"action a{n} {{ on file.write where path = '/x{n}'; weight 1 }}" for n in range(3000))
+    (site / "ours.policy").write_text("policy ours { }\n" + actions)
+    before = time.perf_counter()
+    first = policies.in_force(VOCABULARY)
+    middle = time.perf_counter()
+    second = policies.in_force(VOCABULARY)
+    after = time.perf_counter()
+    assert second == first
+    assert (after - middle) * 2 < middle - before
+    kept = places.state() / "policy" / "in-force.json"
+    assert stat.S_IMODE(kept.stat().st_mode) == 0o600
+    assert stat.S_IMODE(kept.parent.stat().st_mode) == 0o700
+    assert [file.name for file in kept.parent.iterdir()] == [kept.name]
+
+
+def test_what_is_kept_is_checked_anew_when_the_event_kinds_change(site: Path) -> None:
+    (site / "ours.policy").write_text("policy ours { }\naction a { on font.replace; weight 5 }\n")
+    more = Vocabulary([*STANDARD_KINDS, EventKind("font.replace", "A font", path=Field.path)])
+    assert policies.in_force(more).problems == ""
+    assert "P0102" in policies.in_force(VOCABULARY).problems
+
+
+def test_a_damaged_copy_is_not_trusted(site: Path) -> None:
+    (site / "ours.policy").write_text(GOOD)
+    policies.in_force(VOCABULARY)
+    (places.state() / "policy" / "in-force.json").write_text("{")
+    assert policies.in_force(VOCABULARY).policy.name == "ours"
+
+
+def test_ages_are_words() -> None:
+    assert [force.age(0, now) for now in (5, 60, 7200, 3 * 86400)] == [
+        "from just now", "1 minute old", "2 hours old", "3 days old",
+    ]  # fmt: skip
+
+
+# -- by name and path -------------------------------------------------------------------------------------------------
+
+
+def test_a_part_is_checked_with_the_whole_of_its_policy(state: Path, tmp_path: Path) -> None:
+    (tmp_path / "head.policy").write_text("policy ours { }\nlet paths = ['/x']\n")
+    part = tmp_path / "more.policy"
+    part.write_text("part of ours\naction a { on file.write where path in paths; weight 5 }\n")
+    assert [action.name for action in policies.load(part, VOCABULARY).actions] == ["a"]
+
+
+def test_files_with_errors_are_not_loaded_and_the_diagnostics_are_at_hand(state: Path, tmp_path: Path) -> None:
+    file = tmp_path / "x.policy"
+    file.write_text("policy ours { }\naction a { on f.x; weight 5 }\n")
+    with pytest.raises(PolicyError, match="1 error in 1 file; nothing was loaded") as caught:
+        policies.load(file, VOCABULARY)
+    assert "error[P0102]" in caught.value.rendered
+    assert caught.value.exit_code == 3
+
+
+def test_names_and_files_that_do_not_exist(state: Path, tmp_path: Path) -> None:
+    with pytest.raises(PolicyError, match='no policy "nobody"'):
+        policies.load("nobody", VOCABULARY)
+    with pytest.raises(UsageError, match="no such file"):
+        policies.load(tmp_path / "none.policy", VOCABULARY)
+    with pytest.raises(UsageError, match=r"no \*.policy files"):
+        policies.check([tmp_path / "pratique-state"], VOCABULARY)
+
+
+def test_pipes_and_devices_are_not_waited_for(state: Path, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.policy")
+    (tmp_path / "zero.policy").symlink_to("/dev/zero")
+    outcome = policies.check([tmp_path], VOCABULARY)
+    assert [one.message for one in outcome.diagnostics] == ["this is not a regular file"] * 2
+
+
+@pytest.mark.parametrize(
+    ("content", "code"), [(b"# \xe9\n", "P0112"), (b"#" * ((1 << 20) + 1), "P0113"), (b"let a = 5\n", "P0301")]
+)
+def test_what_is_no_policy_file_is_told(state: Path, tmp_path: Path, content: bytes, code: str) -> None:
+    (tmp_path / "x.policy").write_bytes(content)
+    assert code in [one.code for one in policies.check([tmp_path], VOCABULARY).diagnostics]
+
+
+def test_files_that_a_policy_names_are_found_beside_it(state: Path, tmp_path: Path) -> None:
+    (tmp_path / "x.policy").write_text(
+        'policy ours { }\nsignatures yara "yara/*.yar" { weight 5 }\ntrust { block sha256 from "block.txt" }\n'
+        'test "t" { given recording "a.rec"; expect clean }\n'
+    )
+    policy = policies.load(tmp_path / "x.policy", VOCABULARY)
+    assert policy.signatures[0].files == (str(tmp_path / "yara/*.yar"),)
+    assert policy.trust.hashes[0].file == str(tmp_path / "block.txt")
+    assert policy.tests[0].recording == str(tmp_path / "a.rec")
+
+
+# -- speed ------------------------------------------------------------------------------------------------------------
+
+
+def test_many_files_are_parsed_by_two_processes_to_the_same_end(state: Path, tmp_path: Path) -> None:
+    (tmp_path / "head.policy").write_text("policy ours { }\n")
+    action = 'action a{n} "Number {n}" {{ on file.write where path matches "/opt/{n}/**"; weight 5 }}\n'
+    size = 0
+    for file in range(12):
+        text = "part of ours\n" + "".join(action.format(n=f"{file}-{n}") for n in range(800))
+        (tmp_path / f"p{file:02}.policy").write_text(text)
+        size += len(text)
+    assert size > MUCH
+    (tmp_path / "p11.policy").write_text("part of ours\naction b { on file.wrte; weight 5 }\n")
+    outcome = policies.check([tmp_path], VOCABULARY)
+    assert [(one.code, Path(one.where.file).name) for one in outcome.diagnostics] == [("P0102", "p11.policy")]
+    (tmp_path / "p11.policy").unlink()
+    assert len(policies.check([tmp_path], VOCABULARY).policies["ours"].actions) == 11 * 800
