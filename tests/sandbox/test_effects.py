@@ -186,7 +186,7 @@ def test_directories_nested_without_end_are_reported_and_removed_again(sh, host)
     session = sh(f"""python3 -c 'import os
 for _ in range({DEEPEST + 2000}): os.mkdir("d"); os.chdir("d")'""")
     found = session.effects()
-    assert len(found) == DEEPEST - len(host.parts) + 2
+    assert found[-1].path.count("/") == DEEPEST + 1
     assert [effect.unfit for effect in found] == [""] * (len(found) - 1) + [UNFIT_DEEP]
     session.discard()
     assert not session.spec.place.exists()

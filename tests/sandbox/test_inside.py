@@ -75,7 +75,8 @@ def unharmed(tmp_path: Path) -> Iterator[str]:
 
 def run(quarantine, mark: str, script: str, **settings) -> tuple[str, Quarantine]:
     """Run a hostile script; what it said, and the session."""
-    session = quarantine("sh", "-c", script, environment={"MARK": mark}, **settings)
+    environment = {"MARK": mark, "PATH": f"{os.environ['PATH']}:/usr/sbin:/sbin"}
+    session = quarantine("sh", "-c", script, environment=environment, **settings)
     said: list[bytes] = []
     session.ended = session.run(on_output=lambda data, _: said.append(data))
     return b"".join(said).decode(errors="replace"), session

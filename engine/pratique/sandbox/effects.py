@@ -85,12 +85,12 @@ class _Walk:
             if not self._mapped:
                 found, before = os.fstat(written), os.fstat(real)
                 self._compare_directories(written, ".", found, real, before, at, hidden=False)
-            self._directory(written, real, at.rstrip("/"), hidden=False, opaque=False, depth=0)
+            self._directory(written, real, at.rstrip("/"), hidden=False, opaque=False)
         finally:
             os.close(written)
             os.close(real)
 
-    def _directory(self, written: int, real: int | None, path: str, *, hidden: bool, opaque: bool, depth: int) -> None:
+    def _directory(self, written: int, real: int | None, path: str, *, hidden: bool, opaque: bool) -> None:
         """Compare an upper directory with the host's (None: none). `opaque`: the host's shows through no more."""
         hidden = hidden or path in self._hidden_directories
         marked = _flag(written, self._opaque)
@@ -107,7 +107,7 @@ class _Walk:
             ):
                 self._gone(name, real, inner, hidden)
             elif stat.S_ISDIR(found.st_mode):
-                self._inner(written, real, name, inner, before, found, hidden=hidden, opaque=opaque, depth=depth)
+                self._inner(written, real, name, inner, before, found, hidden=hidden, opaque=opaque)
             else:
                 self._file(written, real, name, inner, before, found, hidden)
         if opaque and real is not None:
@@ -116,17 +116,17 @@ class _Walk:
 
     def _inner(
         self, written: int, real: int | None, name: str, path: str, before: os.stat_result | None,
-        found: os.stat_result, *, hidden: bool, opaque: bool, depth: int,
+        found: os.stat_result, *, hidden: bool, opaque: bool,
     ) -> None:  # fmt: skip
         hidden = hidden or path in self._hidden_directories
-        unfit = UNFIT_DEEP if depth >= DEEPEST else ""
+        unfit = UNFIT_DEEP if path.count("/") > DEEPEST else ""
         with _opened(name, written, found) as child:
             if real is not None and before is not None and stat.S_ISDIR(before.st_mode):
                 lower = os.open(name, _DIRECTORY, dir_fd=real)
                 try:
                     self._compare_directories(written, name, found, real, before, path, hidden)
                     if not unfit:
-                        self._directory(child, lower, path, hidden=hidden, opaque=opaque, depth=depth + 1)
+                        self._directory(child, lower, path, hidden=hidden, opaque=opaque)
                 finally:
                     os.close(lower)
                 return
@@ -138,7 +138,7 @@ class _Walk:
                 unfit = unfit or (UNFIT_HIDDEN if self._is_hidden(path, hidden) else "")
                 self._emit("modify", path, state(name, real, before), after, words, unfit=unfit)
             if not unfit:
-                self._directory(child, None, path, hidden=hidden, opaque=False, depth=depth + 1)
+                self._directory(child, None, path, hidden=hidden, opaque=False)
 
     def _compare_directories(
         self, written: int, name: str, found: os.stat_result, real: int, before: os.stat_result, path: str,

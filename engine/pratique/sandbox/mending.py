@@ -58,9 +58,11 @@ def mend(step: str, number: int, mapped: bool) -> str:
     return "pratique doctor"
 
 
-def has_admin(status: Path = Path("/proc/self/status")) -> bool:
-    """Whether this process may mount as it is, without a user name space."""
-    for line in status.read_text().splitlines():
+def has_admin(own: Path = Path("/proc/self")) -> bool:
+    """Whether this process may mount as it is: the capability, and in the machine's own user name space."""
+    if (own / "uid_map").read_text().split() != ["0", "0", "4294967295"]:
+        return False
+    for line in (own / "status").read_text().splitlines():
         if line.startswith("CapEff:"):
             return bool(int(line.split()[1], 16) >> 21 & 1)  # CAP_SYS_ADMIN, <linux/capability.h>
     return False

@@ -247,7 +247,7 @@ def _own_places(spec: Spec) -> tuple[str, ...]:
         Path("/var/lib/pratique"),
         Path(spec.home) / ".local/state/pratique",
     }
-    real = sorted(os.path.realpath(path) for path in candidates if path.is_dir())
+    real = sorted(os.path.realpath(path) for path in candidates if os.path.isdir(path))  # noqa: PTH112  # is_dir raises
     return tuple(path for path in real if not any(layers.below(path, other) for other in real if other != path))
 
 
