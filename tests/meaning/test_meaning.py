@@ -103,6 +103,22 @@ def test_pip_records_name_the_owner_also_outside_site_packages():
     assert components == ["x", "toy"]
 
 
+def test_a_record_cannot_claim_what_lies_outside_its_prefix():
+    site = "/usr/local/lib/python3.11/site-packages"
+    record = b"toy.py,,\n../../../bin/toy,,\n../../../../../etc/cron.d/toy,,\n/etc/profile.d/toy.sh,,\n"
+    found, _ = meaning(
+        {
+            f"{site}/toy-1.0.dist-info/RECORD": record,
+            f"{site}/toy.py": b"x",
+            "/usr/local/bin/toy": b"x",
+            "/etc/cron.d/toy": b"x",
+            "/etc/profile.d/toy.sh": b"x",
+        }
+    )
+    owned = {effect.path for effect in found["file"] if effect.details.get("by_package_manager")}
+    assert owned == {f"{site}/toy.py", "/usr/local/bin/toy"}
+
+
 def test_npm_packages_are_the_innermost_directory():
     assert node_package("/a/node_modules/b/node_modules/@s/c/x.js") == "@s/c"
     assert node_package("/a/node_modules/.bin/b") is None

@@ -25,6 +25,8 @@ _MOST_PACKAGES = 20_000
 
 _FIELD = re.compile(rb"^(Package|Status|Version|Architecture): (.*)$", re.MULTILINE)
 _DIST_INFO = re.compile(r"^(?P<site>.*)/(?P<name>[^/]+?)-(?P<version>[^/-]+)\.dist-info/RECORD$")
+#: What follows an installation prefix in the path of its site-packages (sysconfig's posix schemes).
+_PREFIX = re.compile(r"/lib(?:64)?/python[^/]*/(?:site|dist)-packages$")
 _NODE_MODULE = re.compile(r"^(?:.*/)?node_modules/((?:@[^/]+/)?[^/@.][^/]*)(/.*)?$")
 
 #: Directories that merged-/usr systems keep as links; package lists may still name the old place.
@@ -166,6 +168,7 @@ def _pip(
     name, version, site = match["name"], match["version"], match["site"]
     if effect.op == "delete":
         return _package(name, version, "pip", "delete", effect.path, (effect.id,))
+    prefix = _PREFIX.sub("", site) + "/"
     text = (read(effect.path, _LARGEST_LIST) or b"").decode("utf-8", "surrogateescape")
     parts = []
     for row in csv.reader(io.StringIO(text.replace("\0", ""))):
@@ -174,7 +177,8 @@ def _pip(
         # A path is relative to the directory that holds .dist-info, and may leave it by "..".
         path = posixpath.normpath(posixpath.join(site, row[0]))
         listed = by_path.get(path)
-        if listed is not None:
+        # A record is the package's own word: it is believed below its installation prefix, and nowhere else.
+        if listed is not None and path.startswith(prefix):
             owner[path] = name
             parts.append(listed.id)
     return _package(name, version, "pip", "add" if effect.op == "add" else "modify", effect.path, tuple(parts))
