@@ -40,10 +40,10 @@ def test_another_place_that_matters_is_shown_too() -> None:
         "  |\n"
         "2 | action a { on file.write; weight 5 }\n"
         "  |        ^\n"
-        " --> rules/autorun.policy:1:1\n"
+        " --> rules/autorun.policy:1:8\n"
         "  |\n"
         "1 | action a { on file.write; weight 5 }\n"
-        "  | - first defined here\n"
+        "  |        - first defined here\n"
         "  |\n"
         "  = help: to change what another policy defined, write: override action a ..."
     )

@@ -9,11 +9,13 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from lark import Lark, UnexpectedInput
 
 from pratique.events import STANDARD_KINDS, Vocabulary
 from pratique.policy import syntax, tables
 from pratique.policy.checker import check_text
 from pratique.policy.diagnostics import CODES
+from pratique.policy.lexer import lex
 from pratique.policy.parser import LARGEST, parse
 from pratique.resources import directory
 
@@ -28,6 +30,16 @@ def test_the_kept_tables_belong_to_the_grammar() -> None:
     grammar = (directory("grammar") / "policy.lark").read_text("utf-8")
     kept = msgspec.json.decode(tables.kept().read_bytes(), type=tables.Tables)
     assert kept == tables.build(grammar), "the grammar was changed: make grammar"
+
+
+def test_lark_itself_takes_what_we_take_for_a_sentence_of_the_grammar() -> None:
+    grammar = (directory("grammar") / "policy.lark").read_text("utf-8")
+    lark = Lark(grammar + "\n%ignore /[ \\t]+/\n", parser="lalr", lexer="contextual")
+    tokens = lex(WHOLE.read_text())
+    sentence = " ".join(tokens.words)  # separators that separate nothing, and comments, are left out already
+    assert {node.data for node in lark.parse(sentence).iter_subtrees()} >= {"action", "sequence", "distribute", "test"}
+    with pytest.raises(UnexpectedInput):
+        lark.parse(sentence.replace("weight 100", "weight", 1))
 
 
 def test_every_record_has_a_rule_and_every_rule_its_record() -> None:

@@ -238,7 +238,7 @@ class _Gathering:
         first = self.defined.setdefault(key, placed)
         if first is not placed:
             help = f"to change what another policy defined, write: override {key[0]} {key[1]} ..."
-            related = (Note(first.where, "first defined here"),)
+            related = (Note(first.scope.place(_name(first.node)), "first defined here"),)
             message = f'the {key[0]} "{key[1]}" is defined twice'
             placed.scope.report("P0303", _name(placed.node), message, help=help, related=related)
 
