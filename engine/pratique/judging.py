@@ -61,3 +61,23 @@ def bundled_by(recording: Recording, component_of: Mapping[int, str]) -> dict[st
         if own and carrier and own != carrier and own != first:
             found.setdefault(own, carrier)
     return found
+
+
+def why_components(recording: Recording, verdict: Verdict) -> list[str]:
+    """For each component of the verdict, in words, why it is one."""
+    known = {component.name: component for component in recording.components}
+    around = circumstances(recording)
+    first = around.component_of.get(0, "")
+    out = []
+    for part in verdict.components:
+        carrier = around.bundled_by.get(part.name)
+        if part.name == first:
+            out.append("the program that was started")
+        elif part.name in known and known[part.name].kind == "package":
+            out.append("a package that was installed")
+        elif carrier is not None:
+            program = next((p.program for p in recording.processes if p.component == part.name), "")
+            out.append(f"brought along by {carrier}" + (f", ran {program}" if program else ""))
+        else:
+            out.append("something it did" if part.name in known else "named by an event")
+    return out

@@ -61,6 +61,7 @@ class Miss(msgspec.Struct, frozen=True, kw_only=True):
     seq: int | None
     reasons: tuple[Reason, ...]  # the conditions that did not hold
     note: str = ""
+    near: bool = True  # a condition that names a place or a text held
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True):
@@ -201,7 +202,7 @@ def near_misses(
             near = _nearest(compiled, action, by_kind, around)
             if near is not None:
                 every.append(near)
-    every.sort(key=lambda miss: (len(miss.reasons), -miss.weight))
+    every.sort(key=_distance)
     return every[:at_most]
 
 
@@ -240,7 +241,9 @@ def _telling(condition: Condition, home: str) -> Predicate | None:
     return lambda fields: any(part(fields) for part in parts)
 
 
-def _miss(action: Action, trigger: str, event: Event, reasons: tuple[Reason, ...], note: str = "") -> Miss:
+def _miss(
+    action: Action, trigger: str, event: Event, reasons: tuple[Reason, ...], note: str = "", near: bool = True
+) -> Miss:
     return Miss(
         action=action.name,
         title=action.title,
@@ -251,6 +254,7 @@ def _miss(action: Action, trigger: str, event: Event, reasons: tuple[Reason, ...
         seq=event.seq,
         reasons=reasons,
         note=note,
+        near=near,
     )
 
 
@@ -259,31 +263,23 @@ def misses_of_event(compiled: CompiledPolicy, event: Event, around: Circumstance
     out = []
     fields = fields_of_event(event, around)
     for action in compiled.policy.actions:
-        nearest: Miss | None = None
-        met = False
-        for trigger in action.triggers:
-            for step in steps_of(trigger):
-                if event.kind in step.kinds:
-                    reason = why(step.where, fields, compiled.home)
-                    met = met or reason.holds
-                    reasons = tuple(failed(reason))
-                    if not reason.holds and (nearest is None or len(reasons) < len(nearest.reasons)):
-                        nearest = _miss(action, wording.trigger(trigger), event, reasons)
-        if nearest is not None and not met:
-            out.append(nearest)
-    held = {miss.action: _held(compiled, miss, fields) for miss in out}
-    return sorted(out, key=lambda miss: (-held[miss.action], len(miss.reasons), -miss.weight))
+        triggers = [
+            (trigger, step) for trigger in action.triggers for step in steps_of(trigger) if event.kind in step.kinds
+        ]
+        if not triggers or any(predicate(step.where, compiled.home)(fields) for _, step in triggers):
+            continue
+        misses = []
+        for trigger, step in triggers:
+            telling = _telling(step.where, compiled.home)
+            near = telling is not None and telling(fields)
+            reasons = tuple(failed(why(step.where, fields, compiled.home)))
+            misses.append(_miss(action, wording.trigger(trigger), event, reasons, near=near))
+        out.append(min(misses, key=_distance))
+    return sorted(out, key=_distance)
 
 
-def _held(compiled: CompiledPolicy, miss: Miss, fields: Mapping[str, FieldValue]) -> int:
-    """How many telling conditions of the action held after all."""
-    action = next(action for action in compiled.policy.actions if action.name == miss.action)
-    return sum(
-        1
-        for trigger in action.triggers
-        for step in steps_of(trigger)
-        if (telling := _telling(step.where, compiled.home)) is not None and telling(fields)
-    )
+def _distance(miss: Miss) -> tuple[bool, int, float]:
+    return not miss.near, len(miss.reasons), -miss.weight
 
 
 # -- what would have changed it ---------------------------------------------------------------------------------------

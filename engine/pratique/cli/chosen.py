@@ -1,0 +1,99 @@
+"""What several commands are given to work on: a policy, a recording, or an event written out."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pratique.errors import UsageError
+
+if TYPE_CHECKING:
+    from pratique.events import Event, Field, FieldValue, Vocabulary
+    from pratique.host import Host
+    from pratique.policy.model import Policy
+    from pratique.recording import Recording
+
+
+def policy(paths: Sequence[Path], host: Host) -> Policy:
+    """The policy in these files; without any, the one in force. Raises `PolicyError`, `UsageError`."""
+    from pratique import policies
+
+    directories = [Path(place) for place in host.role.policies]
+    if paths:
+        return policies.load(list(paths), host.vocabulary(), directories=directories)
+    return policies.in_force(host.vocabulary(), name=host.role.policy or None, directories=directories).policy
+
+
+def recording(path: Path) -> Recording:
+    """The recording in this file. Raises `UsageError` when it is none."""
+    from pratique import recording as recordings
+
+    try:
+        return recordings.read(path)
+    except recordings.RecordingError as error:
+        raise UsageError(str(error)) from None
+    except OSError as error:
+        raise UsageError(f"cannot read {path}: {error.strerror}") from None
+
+
+def event(text: str, vocabulary: Vocabulary, home: str) -> Event:
+    """The event that `file.write path=~/.bashrc by_package_manager=true` speaks of.
+
+    A `~` that begins a path is `home`. `component`, `process` and `time` can be given like fields. Raises `UsageError`.
+    """
+    from pratique.events import Event
+    from pratique.policy.nearest import did_you_mean, listed
+
+    try:
+        kind_name, *parts = shlex.split(text)
+    except ValueError as error:
+        raise UsageError(
+            f"expected KIND FIELD=VALUE ..., found {text!r}: {error}", hint="try: file.write path=~/.bashrc"
+        ) from None
+    kind = vocabulary.get(kind_name)
+    if kind is None:
+        raise UsageError(f"no event kind {kind_name!r}", hint=did_you_mean(kind_name, list(vocabulary)))
+    fields: dict[str, FieldValue] = {}
+    about: dict[str, str] = {}
+    for part in parts:
+        name, between, value = part.partition("=")
+        if between and name in ("component", "process", "time"):
+            about[name] = value
+        elif between and name in kind.fields:
+            fields[name] = _value(kind_name, name, kind.fields[name], value, home)
+        else:
+            raise UsageError(
+                f"{kind_name} has no field {part!r}" if not between else f"{kind_name} has no field {name!r}",
+                hint=did_you_mean(name, list(kind.fields)) or f"its fields: {listed(kind.fields, 'and')}",
+            )
+    try:
+        return Event(
+            kind_name,
+            component=about.get("component", ""),
+            process=int(about.get("process", "0")),
+            time=float(about.get("time", "0")),
+            **fields,
+        )
+    except ValueError as error:
+        raise UsageError(f"process and time are numbers: {error}") from None
+
+
+def _value(kind: str, name: str, field: Field, text: str, home: str) -> FieldValue:
+    from pratique.policy.paths import expand_home
+
+    match field.value:
+        case "flag":
+            if text.lower() not in ("true", "false"):
+                raise UsageError(f"{kind}: {name} is true or false; found {text!r}")
+            return text.lower() == "true"
+        case "number" | "size" | "duration":
+            try:
+                return float(text) if "." in text else int(text, 0)
+            except ValueError:
+                raise UsageError(f"{kind}: {name} is a number; found {text!r}") from None
+        case "path":
+            return expand_home(text, home)
+        case _:
+            return text
