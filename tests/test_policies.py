@@ -96,11 +96,13 @@ def test_what_was_checked_is_kept_for_the_owner_only_and_read_quickly(site: Path
     (site / "ours.policy").write_text("policy ours { }\n" + actions)
     before = time.perf_counter()
     first = policies.in_force(VOCABULARY)
-    middle = time.perf_counter()
-    second = policies.in_force(VOCABULARY)
-    after = time.perf_counter()
-    assert second == first
-    assert (after - middle) * 2 < middle - before
+    checking = time.perf_counter() - before
+    again = []
+    for _ in range(3):
+        before = time.perf_counter()
+        assert policies.in_force(VOCABULARY) == first
+        again.append(time.perf_counter() - before)
+    assert min(again) * 3 < checking
     kept = places.state() / "policy" / "in-force.json"
     assert stat.S_IMODE(kept.stat().st_mode) == 0o600
     assert stat.S_IMODE(kept.parent.stat().st_mode) == 0o700

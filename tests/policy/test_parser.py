@@ -16,7 +16,8 @@ from pratique.policy import syntax, tables
 from pratique.policy.checker import check_text
 from pratique.policy.diagnostics import CODES
 from pratique.policy.lexer import lex
-from pratique.policy.parser import LARGEST, parse
+from pratique.policy.limits import LARGEST
+from pratique.policy.parser import parse
 from pratique.resources import directory
 
 WHOLE = Path(__file__).parent / "data" / "whole.policy"

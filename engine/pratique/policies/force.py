@@ -13,17 +13,20 @@ import tempfile
 import time
 from collections.abc import Collection, Iterable
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 from pratique import __version__, places, resources
 from pratique.errors import PolicyError
 from pratique.events import Vocabulary
-from pratique.policies.loading import Outcome, check_named
+from pratique.policies.collecting import no_collecting
 from pratique.policies.reading import files_below
 from pratique.policies.search import Library, search_path
 from pratique.policy.model import Policy
+
+if TYPE_CHECKING:
+    from pratique.policies.loading import Outcome
 
 #: The shipped policy, in force where the site has none of its own.
 SHIPPED: Final = "baseline"
@@ -54,14 +57,16 @@ def in_force(vocabulary: Vocabulary, *, name: str | None = None, directories: It
     kept = _read_kept()
     if kept is not None and kept.key == key:
         return InForce(policy=kept.policy, since=kept.since)
+    from pratique.policies.loading import check_named
+
     try:
         chosen = name or own_name(library)
         outcome = check_named(chosen, library, vocabulary, besides=_own_files(library))
         problems = "" if outcome.good else f"{outcome.rendered()}\n\n{outcome.summary()}"
     except PolicyError as error:
-        outcome = Outcome({}, (), {}, ())
+        outcome = None
         problems = f"{error}" + (f"\n  {error.hint}" if error.hint else "")
-    if problems:
+    if problems or outcome is None:
         return _instead(kept, problems, vocabulary)
     policy = outcome.policies[chosen]
     now = time.time()
@@ -78,6 +83,8 @@ def check_in_force(
     observed: Collection[str] | None = None,
 ) -> Outcome:
     """Check the files that the policy in force is made of, whatever was kept of them. Loads nothing."""
+    from pratique.policies.loading import check_named
+
     library = Library(search_path(directories))
     return check_named(name or own_name(library), library, vocabulary, besides=_own_files(library), observed=observed)
 
@@ -138,6 +145,8 @@ def _instead(kept: _Kept | None, problems: str, vocabulary: Vocabulary) -> InFor
     if kept is not None:
         held = InForce(policy=kept.policy, since=kept.since)
     else:
+        from pratique.policies.loading import check_named
+
         shipped = check_named(SHIPPED, Library([resources.directory("rules")]), vocabulary)
         if not shipped.good:
             raise PolicyError("the files have errors and nothing was loaded", rendered=problems or shipped.rendered())
@@ -179,7 +188,8 @@ def _place() -> Path:
 
 def _read_kept() -> _Kept | None:
     try:
-        return msgspec.json.decode(_place().read_bytes(), type=_Kept)
+        with no_collecting():
+            return msgspec.json.decode(_place().read_bytes(), type=_Kept)
     except (OSError, msgspec.MsgspecError):  # none yet, or from a version with other records
         return None
 

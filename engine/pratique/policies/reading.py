@@ -8,8 +8,8 @@ from pathlib import Path
 
 from pratique import resources
 from pratique.policy.diagnostics import Diagnostic
+from pratique.policy.limits import LARGEST
 from pratique.policy.model import Location
-from pratique.policy.parser import LARGEST
 
 
 def shown(path: Path) -> str:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from pratique import places, resources
-from pratique.policies.parsing import Text, parse_all
 from pratique.policies.reading import files_below, read, shown
 from pratique.policy.diagnostics import Diagnostic
-from pratique.policy.scope import Source
+
+if TYPE_CHECKING:
+    from pratique.policy.scope import Source
 
 _BELONGS: Final = re.compile(r"^[ \t]*(policy|part[ \t]+of)[ \t]+([A-Za-z_][\w.-]*)", re.MULTILINE | re.ASCII)
 
@@ -48,6 +49,8 @@ class Library:
 
     def sources(self, paths: Iterable[Path]) -> list[Source]:
         """These files, parsed; those that cannot be read are left out."""
+        from pratique.policies.parsing import Text, parse_all
+
         wanted = [path for path in paths if self.text(path) is not None]
         fresh = [path for path in wanted if path not in self._sources]
         parsed = parse_all([Text(shown(path), self.texts[path]) for path in fresh])

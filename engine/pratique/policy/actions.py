@@ -10,11 +10,9 @@ from pratique.policy import model, syntax
 from pratique.policy.compose import Placed
 from pratique.policy.conditions import article, known_kind, trigger
 from pratique.policy.diagnostics import Note
+from pratique.policy.limits import MOST_TIMES
 from pratique.policy.nearest import did_you_mean
 from pratique.policy.scope import Leaf, Scope, spoken
-
-#: Events an example or a test may write as one.
-MOST_TIMES: Final = 1000
 
 _SINGLE: Final = {syntax.Category: "category", syntax.Weight: "weight", syntax.Remedy: "remedy"}
 _UNITS: Final = {

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from typing import Final
 
 import msgspec
 
@@ -13,14 +12,12 @@ from pratique.policy.actions import action
 from pratique.policy.compose import Composed, Find, Unit, chain, compose
 from pratique.policy.conditions import Fields, condition, regex
 from pratique.policy.diagnostics import Diagnostic, errors, in_order
+from pratique.policy.limits import MOST_ACTIONS
 from pratique.policy.parser import parse
 from pratique.policy.scope import Context, Scope, Source
 from pratique.policy.sessionplan import session_plan, steps_of, watched_paths
 
-#: Actions one policy may have.
-MOST_ACTIONS: Final = 10_000
-
-__all__ = ["MOST_ACTIONS", "Checked", "check", "check_text", "read"]
+__all__ = ["Checked", "check", "check_text", "read"]
 
 
 class Checked(msgspec.Struct, frozen=True):

@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 
 from pratique.policy import syntax
 from pratique.policy.diagnostics import Diagnostic, Note
+from pratique.policy.limits import LONGEST_CHAIN
 from pratique.policy.model import Location
 from pratique.policy.nearest import did_you_mean
 from pratique.policy.scope import Context, Scope, Source
@@ -80,8 +81,10 @@ def chain(root: str, sources: Sequence[Source], find: Find, known: Iterable[str]
                 message = f"these policies extend each other in a circle: {' -> '.join(circle)}"
                 _scope_of_header(unit).report("P0305", base, message)
             elif base.value not in units:
-                if len(path) >= 32:
-                    _scope_of_header(unit).report("P0305", base, "policies may extend each other no more than 32 deep")
+                if len(path) >= LONGEST_CHAIN:
+                    _scope_of_header(unit).report(
+                        "P0305", base, f"policies may extend each other no more than {LONGEST_CHAIN} deep"
+                    )
                 elif more := find(base.value):
                     visit(base.value, more, (*path, name))
                 else:

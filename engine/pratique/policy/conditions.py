@@ -7,6 +7,7 @@ from typing import Final
 
 from pratique.events import COMMON_FIELDS, Field
 from pratique.policy import model, syntax
+from pratique.policy.limits import MOST_STEPS
 from pratique.policy.nearest import did_you_mean
 from pratique.policy.patterns import (
     address,
@@ -111,8 +112,8 @@ def trigger(scope: Scope, node: syntax.Step | syntax.Count | syntax.Sequence) ->
                 within=scope.seconds(node.within),
             )
         case syntax.Sequence():
-            if not 2 <= len(node.steps) <= 16 and not scope.damaged:
-                scope.report("P0310", node, f"a sequence has 2 to 16 steps; this one has {len(node.steps)}")
+            if not 2 <= len(node.steps) <= MOST_STEPS and not scope.damaged:
+                scope.report("P0310", node, f"a sequence has 2 to {MOST_STEPS} steps; this one has {len(node.steps)}")
             return model.Sequence(
                 steps=tuple(step(scope, one) for one in node.steps),
                 by=scope.choice(node.by, GROUPS, "a way to group events"),  # type: ignore[arg-type]

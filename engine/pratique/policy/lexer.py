@@ -13,13 +13,8 @@ from typing import Final, NamedTuple
 
 import msgspec
 
+from pratique.policy.limits import ENOUGH, NESTING
 from pratique.policy.tables import load
-
-#: How deep braces, brackets and parentheses may nest.
-NESTING: Final = 64
-
-#: Errors after which a file is given up.
-ENOUGH: Final = 50
 
 _ESCAPE: Final = re.compile(r"\\(.)", re.DOTALL)
 _ESCAPES: Final = {"\\": "\\", '"': '"', "n": "\n", "t": "\t"}

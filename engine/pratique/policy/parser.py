@@ -16,12 +16,11 @@ import msgspec
 from pratique.policy import syntax
 from pratique.policy.diagnostics import Diagnostic, Note
 from pratique.policy.expected import acceptable, found, in_words, near_keyword
-from pratique.policy.lexer import ENOUGH, Tokens, lex, unquote
+from pratique.policy.lexer import Tokens, lex, unquote
+from pratique.policy.limits import ENOUGH, LARGEST
 from pratique.policy.model import Location
 from pratique.policy.tables import Rule, Tables, load
 
-#: Bytes a policy file may have.
-LARGEST: Final = 1 << 20
 _UNITS: Final = {
     "": 1.0,
     "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0,

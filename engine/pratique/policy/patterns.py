@@ -9,10 +9,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-#: Paths one glob may stand for, all braces opened.
-ALTERNATIVES: Final = 1000
-#: Characters of a regular expression or a glob.
-LONGEST: Final = 8192
+from pratique.policy.limits import ALTERNATIVES, LONGEST
 
 _BEGINS: Final = re.compile(r"/|~(?:/|$)|\*|\?|\{|[A-Za-z]:[\\/]|\\\\|%\w+%", re.ASCII)
 _WINDOWS: Final = re.compile(r"[A-Za-z]:[\\/]|\\\\|%\w+%", re.ASCII)

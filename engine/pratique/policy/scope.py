@@ -6,21 +6,16 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from typing import Final, Literal
+from typing import Literal
 
 from pratique.events import Vocabulary
 from pratique.policy import model, syntax
 from pratique.policy.diagnostics import Diagnostic, Note
 from pratique.policy.lexer import length_of_token
+from pratique.policy.limits import DEEPEST_LET, LARGEST_LET, LARGEST_NUMBER, LARGEST_POLICY
 from pratique.policy.model import Location
 from pratique.policy.nearest import did_you_mean, listed
 from pratique.policy.parser import Parsed, Places
-
-#: Values a single let may grow to, and all uses of lets together.
-LARGEST_LET: Final = 100_000
-LARGEST_POLICY: Final = 2_000_000
-#: Numbers beyond this are no weights, sizes or counts of anything.
-LARGEST_NUMBER: Final = 1e15
 
 Leaf = syntax.Name | syntax.Text | syntax.Pattern | syntax.Quantity
 
@@ -82,8 +77,8 @@ class Context:
             scope.report("P0307", let.name, f"these lets use each other in a circle: {' -> '.join(circle)}")
             self._resolved[name] = ()
             return ()
-        if len(self._resolving) >= 64:
-            scope.report("P0308", let.name, "lets may use each other no more than 64 deep")
+        if len(self._resolving) >= DEEPEST_LET:
+            scope.report("P0308", let.name, f"lets may use each other no more than {DEEPEST_LET} deep")
             return ()
         self._resolving.append(name)
         values: list[Leaf] = []
