@@ -160,6 +160,12 @@ def _python_for_all() -> str:
 
 
 @pytest.fixture(scope="session")
+def python_for_all() -> str:
+    """Path of a Python that an ordinary user may run."""
+    return _python_for_all()
+
+
+@pytest.fixture(scope="session")
 def ordinary_user() -> Iterator[OrdinaryUser]:
     """A real user account, made for the tests (which run as root) and removed after them."""
     name = f"pratique-test-{os.getpid()}"

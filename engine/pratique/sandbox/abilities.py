@@ -34,7 +34,8 @@ class Ability(msgspec.Struct, frozen=True, kw_only=True):
 
 def examine() -> tuple[Ability, ...]:
     """Try everything. Takes about 0.1 s; leaves nothing behind."""
-    return (_machine(), _session(), _hidden(), _room(), _bound(), _scope())
+    session = _session()
+    return (_machine(), session, *((_hidden(),) if session.ok else ()), _room(), _bound(), _scope())
 
 
 def missing() -> tuple[Ability, ...]:

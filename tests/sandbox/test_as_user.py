@@ -1,0 +1,84 @@
+"""Everything that holds for root holds for an ordinary user: the same tests, run by a real one."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+_HERE = Path(__file__).parent
+_SAME = ("effects", "commit", "quarantine", "inside", "terminal", "abilities", "hidden")
+
+
+def as_user(user, *command: str, **settings) -> subprocess.CompletedProcess[str]:
+    environment = {
+        "PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": str(user.home), "LANG": "C.UTF-8",
+        "PYTHONDONTWRITEBYTECODE": "1", "PYTHONPATH": ":".join(path for path in sys.path if path),
+    }  # fmt: skip
+    return subprocess.run(
+        command, env=environment, cwd=_HERE.parents[1], user=user.uid, group=user.gid, extra_groups=[],
+        stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=280, **settings,
+    )  # fmt: skip
+
+
+@pytest.mark.root
+@pytest.mark.parametrize("name", _SAME)
+def test_it_all_holds_for_an_ordinary_user(ordinary_user, python_for_all, name):
+    done = as_user(
+        ordinary_user, python_for_all, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-m", "not root",
+        "--basetemp", f"{ordinary_user.home}/trial", str(_HERE / f"test_{name}.py"),
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout[-8000:] + done.stderr[-2000:]
+    assert " passed" in done.stdout
+    assert "skipped" not in done.stdout
+
+
+@pytest.mark.root
+def test_what_is_root_s_alone_stays_unreadable(ordinary_user, python_for_all):
+    """The overlay's own layers are the user's, the directories below them are not."""
+    program = f"""
+import os
+from pathlib import Path
+from pratique.sandbox.quarantine import Quarantine
+from pratique.sandbox.spec import Spec
+script = "cat /etc/shadow; ls /root; touch /usr/bin/new /home/new /new; chmod 777 /home; touch /home/x"
+spec = Spec(id="u", place=Path({str(ordinary_user.home)!r}) / "place", home={str(ordinary_user.home)!r},
+    command=("sh", "-c", script),
+    environment={{"PATH": "/usr/bin:/bin"}}, uid=os.getuid(), gid=os.getgid())
+with Quarantine(spec) as quarantine:
+    ended = quarantine.run()
+    print([(effect.path, effect.unfit) for effect in quarantine.effects()])
+    print(quarantine.commit(quarantine.effects()).applied)
+"""
+    done = as_user(ordinary_user, python_for_all, "-c", program)
+    assert done.stdout.splitlines() == [
+        "[('/home/x', \"the directory on the host is not this user's to write to\")]", "()",
+    ], done.stderr  # fmt: skip
+    for path in ("/etc/shadow", "/root", "/usr/bin/new", "/home/new", "/new"):
+        assert path in done.stderr
+    assert not Path("/home/x").exists()
+
+
+@pytest.mark.root
+def test_a_container_s_root_is_treated_like_a_user(tmp_path):
+    """Root of a user name space may not do what root may: the quarantine is made in one of its own."""
+    program = tmp_path / "program.py"
+    program.write_text(f"""
+from pathlib import Path
+from pratique.sandbox.quarantine import Quarantine
+from pratique.sandbox.spec import Spec
+command = ("sh", "-c", "id -u; echo x > {tmp_path}/y")
+spec = Spec(id="n", place=Path({str(tmp_path)!r}) / "place", command=command, environment={{"PATH": "/usr/bin:/bin"}})
+with Quarantine(spec) as quarantine:
+    quarantine.run()
+    print([effect.path for effect in quarantine.effects()])
+""")
+    environment = {**os.environ, "PRATIQUE_STATE": str(tmp_path / "state")}
+    for command in (["unshare", "-Ur"], ["setpriv", "--bounding-set", "-sys_admin"]):
+        done = subprocess.run(
+            [*command, sys.executable, program], env=environment, capture_output=True, text=True, check=False
+        )
+        assert done.stdout == f"0\n['{tmp_path}/y']\n", done.stderr

@@ -1,0 +1,92 @@
+"""Hidden files: which they are, and that what takes their place looks and behaves like them, but empty."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from pratique.sandbox.hidden import MOST_STAND_INS, Hidden, find, is_hidden, stand_ins
+
+
+@pytest.fixture
+def home(host):
+    for path in (".ssh/id_rsa", ".ssh/deep/er/key", ".mozilla/firefox/a.b/logins.json", ".aws/credentials", "notes"):
+        (host / path).parent.mkdir(parents=True, exist_ok=True)
+        (host / path).write_text("secret")
+    return host
+
+
+@pytest.mark.parametrize(
+    ("glob", "found"),
+    [
+        ("~/.ssh/**", {".ssh": True}),
+        ("~/.aws/credentials", {".aws/credentials": False}),
+        ("~/.mozilla/**/logins.json", {".mozilla/firefox/a.b/logins.json": False}),
+        ("~/.{ssh,aws}/*", {".ssh/id_rsa": False, ".ssh/deep": True, ".aws/credentials": False}),
+        ("~/n?tes", {"notes": False}),
+        ("~/.none/**", {}),
+        ("~/none", {}),
+        ("~/*", {".ssh": True, ".mozilla": True, ".aws": True, "notes": False}),
+    ],
+)
+def test_globs_name_what_is_there(home, glob, found):
+    assert find([glob], str(home)) == tuple(
+        Hidden(f"{home}/{path}", directory) for path, directory in sorted(found.items())
+    )
+
+
+def test_what_lies_in_a_hidden_directory_is_hidden_with_it(home):
+    hidden = find(["~/.ssh/**", "~/.ssh/id_rsa"], str(home))
+    assert hidden == (Hidden(f"{home}/.ssh", True),)
+    assert is_hidden(f"{home}/.ssh/anything", hidden)
+    assert not is_hidden(f"{home}/.sshd", hidden)
+
+
+def test_links_are_resolved_to_what_they_lead_to(home):
+    (home / "elsewhere").mkdir()
+    (home / "elsewhere/key").write_text("secret")
+    (home / "link").symlink_to("elsewhere")
+    assert find(["~/link/key"], str(home)) == (Hidden(f"{home}/elsewhere/key", False),)
+    (home / "alias").symlink_to("notes")
+    assert find(["~/alias"], str(home)) == (Hidden(f"{home}/notes", False),)
+
+
+def test_a_stand_in_has_the_mode_and_time_of_the_real_file_but_no_content(sh, home):
+    (home / ".ssh").chmod(0o700)
+    (home / ".ssh/id_rsa").chmod(0o600)
+    os.utime(home / ".ssh/id_rsa", (1_000_000_000, 1_000_000_000))
+    session = sh(
+        "test ! -s .ssh/id_rsa", "test $(stat -c %a%Y .ssh/id_rsa) = 6001000000000", "test $(stat -c %a .ssh) = 700",
+        "test $(stat -c %u .ssh/id_rsa) = $(id -u)", "test -f .ssh/deep/er/key -a ! -s .ssh/deep/er/key",
+        "grep -q secret notes",
+        hide=("~/.ssh/**",), home=str(home),
+    )  # fmt: skip
+    assert session.effects() == ()
+
+
+def test_the_content_cannot_be_had_by_another_name(sh, home):
+    session = sh(
+        "mv .ssh/id_rsa moved", "test ! -s moved", "ln .aws/credentials linked", "test ! -s linked",
+        "cp -r .ssh copy; test ! -s copy/deep/er/key",
+        "! grep -rqs secret /proc/1/root/ /proc/self/fd/",
+        hide=("~/.ssh/**", "~/.aws/**"), home=str(home),
+    )  # fmt: skip
+    assert {effect.path.removeprefix(f"{home}/") for effect in session.effects() if effect.op == "add"} >= {"moved"}
+
+
+def test_a_hidden_directory_with_too_much_in_it_is_hidden_all_the_same(sh, home):
+    many = home / "many"
+    many.mkdir()
+    for number in range(MOST_STAND_INS + 500):
+        (many / f"f{number:05}").write_text("secret")
+    assert len(stand_ins([Hidden(str(many), True)])) <= MOST_STAND_INS + 1
+    session = sh("! grep -rqs secret many", "test $(ls many | wc -l) -ge 3000", hide=("~/many/**",), home=str(home))
+    assert session.effects() == ()
+
+
+def test_opens_are_reported_while_the_program_runs(quarantine, home):
+    session = quarantine("sh", "-c", "cat .ssh/id_rsa; sleep 5", hide=("~/.ssh/**",), home=str(home), timeout=0.8)
+    when: list[str] = []
+    session.run(on_tick=lambda progress: when.extend([session.opened.get()] if session.opened.qsize() else []))
+    assert when == [f"{home}/.ssh/id_rsa"]
