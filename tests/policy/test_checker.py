@@ -182,6 +182,8 @@ def test_and_binds_closer_than_or_and_not_closest() -> None:
         ("file.write", 'path = ["/x", "/y"]', "P0201", 37),
         ("file.write", 'path matches "x/y"', "P0203", 45),
         ("file.write", 'path matches "/{a,b"', "P0203", 45),
+        ("file.write", 'path matches "/a/**b"', "P0203", 45),
+        ("registry.add", 'key matches "HKCU/**/x"', "P0203", 46),
         ("file.write", 'path matches "/' + "{a,b}" * 10 + '"', "P0203", 45),
         ("file.write", 'path matches re"a(b"', "P0202", 48),
         ("file.write", 'path matches re"a"ix', "P0202", 45),

@@ -281,7 +281,7 @@ def _equals(scope: Scope, node: syntax.Comparison, field: Field, leaves: list[Le
         if is_magic(leaf.value):
             message = "= compares with one exact path; this is a pattern"
             scope.report("P0201", node.operator, message, help=f'write: {name} matches "{leaf.value}"')
-        elif fault := glob_fault(leaf.value, rooted=True):
+        elif fault := glob_fault(leaf.value, rooted=True, fold=is_windows(leaf.value)):
             scope.report("P0203", node.value, fault)
         elif leaf.value.startswith("~"):
             return model.Globs(name, (leaf.value,))
@@ -411,7 +411,7 @@ def glob(scope: Scope, text: str, at: syntax.Value, leaf: Leaf, *, rooted: bool)
     key = (text, rooted)
     fault = memory.get(key)
     if fault is None:
-        memory[key] = fault = glob_fault(text, rooted=rooted)
+        memory[key] = fault = glob_fault(text, rooted=rooted, fold=not rooted or is_windows(text))
     if not fault:
         return True
     if _within(at, leaf):

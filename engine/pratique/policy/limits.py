@@ -19,6 +19,8 @@ LARGEST_LET: Final = 100_000
 LARGEST_POLICY: Final = 2_000_000
 #: Paths that the braces of one glob stand for.
 ALTERNATIVES: Final = 1000
+#: Characters of all these paths together.
+WRITTEN_OUT: Final = 1 << 18
 #: Characters of a regular expression or a glob.
 LONGEST: Final = 8192
 #: Steps of a sequence.

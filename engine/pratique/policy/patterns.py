@@ -9,11 +9,13 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from pratique.policy.limits import ALTERNATIVES, LONGEST
+from pratique.policy import paths
+from pratique.policy.limits import ALTERNATIVES, LONGEST, WRITTEN_OUT
 
 _BEGINS: Final = re.compile(r"/|~(?:/|$)|\*|\?|\{|[A-Za-z]:[\\/]|\\\\|%\w+%", re.ASCII)
-_WINDOWS: Final = re.compile(r"[A-Za-z]:[\\/]|\\\\|%\w+%", re.ASCII)
-_MAGIC: Final = re.compile(r"[*?{}]")
+_VARIABLE: Final = re.compile(r"%\w+%", re.ASCII)
+_SET: Final = re.compile(r"\[!?.[^\]/]*\]")
+_MAGIC: Final = re.compile(r"[*?{}]|\[[^\]/]+\]")
 
 
 def regex_fault(pattern: str, flags: str) -> tuple[str, int]:
@@ -44,19 +46,26 @@ def with_flags(pattern: str, flags: str) -> str:
     return f"(?{flags}){pattern}" if flags else pattern
 
 
-def glob_fault(glob: str, *, rooted: bool) -> str:
-    """What is wrong with a glob. `rooted`: it is for paths, which are absolute."""
+def glob_fault(glob: str, *, rooted: bool, fold: bool) -> str:
+    """What is wrong with a glob. `rooted`: it is for paths, which are absolute; `fold`: as `paths.folds` says."""
     if not glob:
         return "an empty pattern matches nothing"
     if len(glob) > LONGEST:
         return f"a pattern may have {LONGEST:,} characters; this one has {len(glob):,}"
     if rooted and not _BEGINS.match(glob):
         return "paths are absolute, so this can never match: begin it with /, ~/, ** or a drive like C:\\"
-    return _brace_fault(glob) if "{" in glob or "}" in glob else ""
+    if ("{" in glob or "}" in glob) and (fault := _brace_fault(_SET.sub("[]", glob), len(glob))):
+        return fault
+    try:
+        for alternative in paths.expand(glob, "/home"):
+            paths.names(alternative, fold)
+    except paths.GlobError as error:
+        return str(error).rpartition("': ")[2]
+    return ""
 
 
-def _brace_fault(glob: str) -> str:
-    """Unbalanced braces, or braces that stand for too many paths; counted without making them."""
+def _brace_fault(glob: str, length: int) -> str:
+    """Unbalanced braces, or braces that stand for too much; counted without writing it out."""
     total = [1]  # for each open group: product within the present alternative
     sums: list[int] = []  # for each open group: sum of its finished alternatives
     for sign in glob:
@@ -73,8 +82,8 @@ def _brace_fault(glob: str) -> str:
                 return "a } closes no {"
             alternatives = sums.pop() + total.pop()
             total[-1] *= alternatives
-            if total[-1] > ALTERNATIVES:
-                return f"its braces stand for more than {ALTERNATIVES:,} paths"
+            if total[-1] > ALTERNATIVES or total[-1] * length > WRITTEN_OUT:
+                return f"its braces stand for more than {ALTERNATIVES:,} paths, or {WRITTEN_OUT:,} characters of them"
     return "a { is not closed" if sums else ""
 
 
@@ -85,7 +94,7 @@ def is_magic(text: str) -> bool:
 
 def is_windows(text: str) -> bool:
     """Whether a path is one of Windows, which are matched without regard to case."""
-    return _WINDOWS.match(text) is not None
+    return paths.folds(text) or _VARIABLE.match(text) is not None
 
 
 def network(text: str) -> str | None:
