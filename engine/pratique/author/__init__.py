@@ -1,1 +1,1 @@
-"""Tools for those who write: policies, plugins, and this project's own documentation."""
+"""The author's tools: run what a policy says of itself, and say what a change of it changes."""

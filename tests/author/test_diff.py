@@ -1,0 +1,99 @@
+"""`pratique policy diff`: recordings that two policies judge differently."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from pratique import recording
+from pratique.author.diff import compare, recordings_in
+from pratique.events import Event
+from pratique.policy.model import Action, Globs, Policy, Single, Step
+from pratique.recording import Component, Recording
+from pratique.subject import Subject
+
+
+def policy(weight: float, *, glob: str = "~/.bashrc", threshold: float = 100) -> Policy:
+    trigger = Single(Step(kinds=("file.write",), where=Globs("path", (glob,))))
+    action = Action(name="shell", title="", category="c", weight=weight, triggers=(trigger,))
+    return Policy(name="p", actions=(action,), threshold=threshold)
+
+
+@pytest.fixture
+def kept(tmp_path: Path) -> Path:
+    """Two sessions, of two people."""
+    for home, wrote in (("/home/ann", ".bashrc"), ("/home/bob", "notes")):
+        session = Recording(
+            id="1",
+            subject=Subject(path="/tmp/setup"),
+            home=home,
+            components=(Component(name="setup"),),
+            events=(Event("file.write", seq=1, path=f"{home}/{wrote}"),),
+        )
+        place = tmp_path / "recordings" / home.rpartition("/")[2]
+        place.mkdir(parents=True)
+        recording.write(session, place / "setup.rec")
+    return tmp_path / "recordings"
+
+
+def test_the_same_policy_judges_the_same(kept: Path) -> None:
+    comparison = compare(policy(100), policy(100), recordings_in([kept]))
+    assert (comparison.recordings, comparison.differences) == (2, ())
+
+
+def test_a_lower_weight_turns_one(kept: Path) -> None:
+    comparison = compare(policy(100), policy(30), recordings_in([kept]))
+    (one,) = comparison.differences
+    assert one.before and one.after
+    assert (one.before.verdict, one.after.verdict, one.after.total) == ("undesirable", "clean", 30)
+    assert one.recording.endswith("ann/setup.rec")
+    assert (one.gained, one.lost, one.turned) == ((), (), True)
+    assert comparison.share == 0.5
+
+
+def test_actions_gained_and_lost(kept: Path) -> None:
+    comparison = compare(policy(10), policy(10, glob="~/notes"), recordings_in([kept]))
+    ann, bob = comparison.differences
+    assert (ann.lost, ann.gained) == ((("setup", "shell"),), ())
+    assert (bob.lost, bob.gained) == ((), (("setup", "shell"),))
+    assert not ann.turned
+
+
+def test_a_file_that_is_no_recording_is_told(kept: Path) -> None:
+    (kept / "torn.rec").write_text("{}\n")
+    comparison = compare(policy(1), policy(1), recordings_in([kept]))
+    (one,) = comparison.differences
+    assert "expected a first line with schema" in one.problem
+    assert comparison.share == 0
+
+
+SHELL = """\
+policy {name} "t" {{
+    version "1"
+}}
+
+action shell "Writes to the shell" {{
+    category autorun
+    on file.write where path matches "~/.bashrc"
+    weight {weight}
+    remedy revert
+}}
+"""
+
+
+def test_the_command(pratique, kept: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    old, new = tmp_path / "old" / "old.policy", tmp_path / "new" / "new.policy"
+    for path, name, weight in ((old, "old", 100), (new, "new", 30)):
+        path.parent.mkdir()
+        path.write_text(SHELL.format(name=name, weight=weight))
+    ran = pratique("policy", "diff", old, new, "--on", kept)
+    assert ran.code == 10, ran.err
+    assert "undesirable -> clean, total 100 -> 30" in ran.out
+    assert "2 recordings: 1 judged differently, 1 of them with another class (50.0% of all)" in ran.out
+    document = json.loads(pratique("policy", "diff", old, new, "--on", kept, "--json").out)
+    assert document["share_turned"] == 0.5
+    assert pratique("policy", "diff", old, old, "--on", kept).code == 0
+    assert pratique("policy", "diff", old, new, "--on", tmp_path / "nothing").code == 2
+    assert pratique("policy", "diff", old, new, "--on", tmp_path / "old").code == 2

@@ -1,0 +1,96 @@
+"""`pratique policy explain`, for a recording, a report and an event."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from pratique import recording
+from pratique.events import Event
+from pratique.recording import Component, Process, Recording
+from pratique.subject import Subject
+
+
+@pytest.fixture
+def kept(tmp_path: Path) -> Path:
+    session = Recording(
+        id="1",
+        subject=Subject(path="/tmp/player", name="player"),
+        home="/home/ann",
+        components=(Component(name="player"), Component(name="toolbar", kind="dropped")),
+        processes=(
+            Process(id=0, program="/tmp/player", component="player"),
+            Process(id=1, parent=0, program="/tmp/x/toolbar", component="toolbar"),
+        ),
+        events=(
+            Event("file.write", seq=1, time=1, path="/etc/cron.d/x", by_package_manager=True),
+            Event("file.write", seq=2, time=2, process=1, path="/home/ann/.bashrc", added="\x1b[31mred"),
+        ),
+    )
+    recording.write(session, tmp_path / "player.rec")
+    return tmp_path / "player.rec"
+
+
+def test_a_recording(pratique, kept: Path) -> None:  # type: ignore[no-untyped-def]
+    ran = pratique("policy", "explain", kept)
+    assert ran.code == 0, ran.err
+    assert ran.out.startswith("UNDESIRABLE  100 of 100, by baseline")
+    assert "rules/autorun.policy:" in ran.out
+    assert "toolbar  100  undesirable  (brought along by player, ran /tmp/x/toolbar)" in ran.out
+    assert "not by_package_manager: no, by_package_manager is true" in ran.out
+    assert "without shell-startup the total is 0: clean" in ran.out
+    assert "\x1b" not in ran.out
+
+
+def test_a_recording_as_json_agrees_with_the_verdict(pratique, kept: Path) -> None:  # type: ignore[no-untyped-def]
+    document = json.loads(pratique("policy", "explain", kept, "--json").out)
+    assert document["verdict"] == {"class": "undesirable", "total": 100.0, "threshold": 100.0, "method": "sum"}
+    assert [number["action"] for number in document["numbers"]] == ["shell-startup"]
+    assert sum(number["adds"] for number in document["numbers"]) == document["verdict"]["total"]
+    assert {change["kind"] for change in document["changes"]} == {"without", "told"}
+
+
+def test_a_report_is_explained_without_its_recording(pratique, kept: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    report = tmp_path / "report.json"
+    report.write_text(pratique("replay", kept, "--json").out)
+    kept.unlink()
+    ran = pratique("policy", "explain", report)
+    assert ran.code == 0, ran.err
+    assert "without shell-startup the total is 0: clean" in ran.out
+
+
+@pytest.mark.parametrize(
+    ("event", "expected"),
+    [
+        ("file.write path=~/.bashrc", "is evidence of, by baseline"),
+        ("file.write path=/etc/cron.d/x by_package_manager=true", "not by_package_manager: no"),
+        ("net.listen port=80", "no action listens to net.listen"),
+    ],
+)
+def test_an_event(pratique, event: str, expected: str) -> None:  # type: ignore[no-untyped-def]
+    ran = pratique("policy", "explain", "--event", event)
+    assert ran.code == 0, ran.err
+    assert expected in ran.out
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["--event", "file.wrte path=/x"], 'did you mean "file.write"?'),
+        (["--event", "file.write pth=/x"], 'did you mean "path"?'),
+        (["--event", "file.write path"], "file.write has no field 'path'"),
+        (["--event", "file.write path=/x size=big"], "size is a number; found 'big'"),
+        (["--event", "file.write path=/x executable=1"], "executable is true or false; found '1'"),
+        (["--event", "file.write path='/x"], "expected KIND FIELD=VALUE"),
+        (["--event", ""], "expected KIND FIELD=VALUE"),
+        ([], "expected a recording, a report or --event"),
+        (["/nonexistent.rec"], "cannot read /nonexistent.rec"),
+        (["/etc/hostname"], "/etc/hostname:1:"),
+    ],
+)
+def test_wrong_usage_says_what_was_expected(pratique, words: list[str], expected: str) -> None:  # type: ignore[no-untyped-def]
+    ran = pratique("policy", "explain", *words)
+    assert ran.code == 2
+    assert expected in ran.err
