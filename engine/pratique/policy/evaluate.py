@@ -82,24 +82,25 @@ def hits(plans: Plans, events: Sequence[Event], around: Circumstances) -> list[H
 
 
 def _hits_of_kind(plan: KindPlan, own: list[Event], around: Circumstances, out: list[Hit]) -> None:
-    fields: list[Fields] = [fields_of_event(event, around) for event in own] if plan.common else [e.fields for e in own]
+    if plan.common:
+        own_fields = [fields_of_event(event, around) for event in own]
     for name, tables in plan.columns:
-        column = [row.get(name) for row in fields]
+        column = (
+            [fields.get(name) for fields in own_fields] if plan.common else [event.fields.get(name) for event in own]
+        )
         classes = set(map(type, column))
         for wanted, among in tables:
             if wanted not in classes:
                 continue
-            if len(classes) == 1:
-                for at, entries in among(column):
-                    out += [(own[at], watch) for watch, test in entries if test is None or test(fields[at])]
-                continue
-            whose = [at for at, value in enumerate(column) if value.__class__ is wanted]
-            for index, entries in among([column[at] for at in whose]):
+            whose = range(len(own)) if len(classes) == 1 else [at for at, v in enumerate(column) if type(v) is wanted]
+            for index, entries in among(column if len(classes) == 1 else [column[at] for at in whose]):
                 at = whose[index]
-                out += [(own[at], watch) for watch, test in entries if test is None or test(fields[at])]
+                event = own[at]
+                fields: Fields = own_fields[at] if plan.common else event.fields
+                out += [(event, watch) for watch, test in entries if test is None or test(fields)]
     for test, watches in plan.asked:
-        for event, row in zip(own, fields, strict=True):
-            if test is None or test(row):
+        for at, event in enumerate(own):
+            if test is None or test(own_fields[at] if plan.common else event.fields):
                 out += [(event, watch) for watch in watches]
 
 

@@ -162,17 +162,20 @@ class GlobTable(Generic[T]):
         directories: dict[str, _State[T]] = {}
         get = directories.get
 
+        def learn(directory: str, between: str) -> _State[T]:
+            state = walk(directory if between else None)  # a name by itself: nothing of the tree is walked
+            if directory:  # "" is the directory of `/x`, and what is left of `x`
+                if len(directories) >= kept:
+                    directories.clear()
+                directories[directory] = state
+            return state
+
         def find_among(paths: Sequence[str]) -> Iterator[tuple[int, Sequence[T]]]:
             for at, path in enumerate(paths):
                 directory, between, name = path.rpartition(separator)
                 state = get(directory)
                 if state is None:
-                    state = walk(directory)
-                    if len(directories) >= kept:
-                        directories.clear()
-                    directories[directory] = state
-                if not between:  # a name by itself: nothing of the tree has been walked
-                    state = walk(None)
+                    state = learn(directory, between)
                 plain = state.plain
                 found = state.accepted(name) if plain is None else plain.get(name)
                 if found:
