@@ -35,8 +35,9 @@ def run(args: argparse.Namespace) -> int:
 
     host = Host.open()
     vocabulary, observed = host.vocabulary(), host.observed_kinds()
+    gc.disable()  # the process ends before anything would need collecting
     outcome = _check(args.path, vocabulary, observed)
-    gc.freeze()  # nothing of it needs collecting before the process ends
+    gc.freeze()  # ... not even at its end
     if args.json:
         import msgspec
 

@@ -57,7 +57,7 @@ def glob_fault(glob: str, *, rooted: bool, fold: bool) -> str:
     if ("{" in glob or "}" in glob) and (fault := _brace_fault(_SET.sub("[]", glob), len(glob))):
         return fault
     try:
-        for alternative in paths.expand(glob, "/home"):
+        for alternative in paths.expand(glob, "/home") if "{" in glob else (glob,):
             paths.names(alternative, fold)
     except paths.GlobError as error:
         return str(error).rpartition("': ")[2]
