@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 
+import msgspec
+import pytest
 from rich.console import Console
 
 from pratique.cli import screen
@@ -52,6 +54,21 @@ def printed(shown: Report, width: int = 100, *, details: bool = False) -> str:
     return out.getvalue()
 
 
+@pytest.fixture(autouse=True)
+def read_by_nobody_in_particular(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("HOME", "/home/reader")
+
+
+def test_paths_below_the_readers_home_are_short(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("HOME", "/root")
+    text = printed(report(), details=True)
+    assert "      ~/.bashrc  +2 lines" in text
+    assert "~ ~/.bashrc" in text
+    assert "+ /opt/x" in text
+    monkeypatch.setenv("HOME", "/roo")
+    assert "/root/.bashrc  +2 lines" in printed(report())
+
+
 def test_it_says_what_it_is_the_verdict_each_action_and_each_component():
     text = printed(report())
     for said in (
@@ -85,3 +102,10 @@ def test_details_show_the_lines_and_every_change():
     assert "+ a" in text
     assert "~ /root/.bashrc" in text
     assert "+ /opt/x" in text
+
+
+def test_a_program_that_changed_nothing_is_not_called_installed():
+    changed = report()
+    nothing = msgspec.structs.replace(changed, effects=(), actions=())
+    assert "nothing to install: weather.sh changed nothing" in printed(nothing)
+    assert "installed  weather.sh" in printed(changed)

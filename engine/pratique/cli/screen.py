@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 
 from rich.console import Console
@@ -14,6 +15,8 @@ from pratique.report import ActionPart, EffectPart, EvidencePart, Report
 EVIDENCE_LINES = 3
 #: Changed paths listed per component in the details before the rest is counted.
 DETAIL_LINES = 200
+#: Where the right column begins: room on the left for a title, on the right for a short fact in 80 columns.
+RIGHT = 56
 
 
 def human_size(size: int) -> str:
@@ -31,28 +34,27 @@ def human_size(size: int) -> str:
 
 def show(report: Report, console: Console) -> None:
     """Print the screen."""
-    for line in lines(report, console.width):
+    for line in lines(report):
         console.print(line, soft_wrap=True)
 
 
-def lines(report: Report, width: int) -> Iterator[Text]:
-    yield from _head(report, width)
-    yield from _verdict(report, width)
+def lines(report: Report) -> Iterator[Text]:
+    yield from _head(report)
+    yield from _verdict(report)
     refused = report.decision is not None and report.decision.choice == "refuse"
     for action in report.actions:
-        yield from _action(action, width, with_outcome=not refused)
+        yield from _action(action, with_outcome=not refused)
     yield from _components(report)
     yield from _footnotes(report)
 
 
-def _columns(left: Text, right: str, width: int, style: str = "dim") -> Text:
+def _columns(left: Text, right: str, style: str = "dim") -> Text:
     """Left text, and a right text in a column of its own where it fits."""
-    column = max(56, min(width - len(right) - 1, 62))
-    room = " " * max(2, column - len(left.plain))
+    room = " " * max(2, RIGHT - len(left.plain))
     return Text.assemble(left, room, (right, style)) if right else left
 
 
-def _head(report: Report, width: int) -> Iterator[Text]:
+def _head(report: Report) -> Iterator[Text]:
     subject = report.subject
     name = subject.path.rsplit("/", 1)[-1] if subject.path and not subject.command[1:] else " ".join(subject.command)
     facts = [subject.facts.get("description") or subject.kind]
@@ -65,7 +67,7 @@ def _head(report: Report, width: int) -> Iterator[Text]:
         trusted = "trusted" if subject.signer["trusted"] else "not a trusted signer"
         valid = trusted if subject.signer["valid"] else "signature NOT valid"
         facts.append(f"signed by {subject.signer['name']} ({valid})")
-    yield _columns(Text(printable(name), style="bold"), " · ".join(facts), width)
+    yield _columns(Text(printable(name), style="bold"), " · ".join(facts))
     if subject.origin:
         yield Text(f"from {printable(subject.origin)}", style="dim")
     if subject.owner:
@@ -73,7 +75,7 @@ def _head(report: Report, width: int) -> Iterator[Text]:
     yield Text("")
 
 
-def _verdict(report: Report, width: int) -> Iterator[Text]:
+def _verdict(report: Report) -> Iterator[Text]:
     verdict = report.verdict
     if verdict is None:
         words = {"blocked": "BLOCKED", "deadline": "NOT JUDGED", "interrupted": "INTERRUPTED"}
@@ -86,7 +88,7 @@ def _verdict(report: Report, width: int) -> Iterator[Text]:
         f"  {shown(verdict.total).removesuffix('.0')} of {verdict.threshold:g}",
     )
     method = {"sum": "sum of actions", "max": "heaviest action"}.get(verdict.method, f"{verdict.method} by category")
-    yield _columns(left, f"{report.policy['name']} {report.policy['version']}, {method}", width)
+    yield _columns(left, f"{report.policy['name']} {report.policy['version']}, {method}")
     yield Text("")
 
 
@@ -94,15 +96,15 @@ def _told(action: ActionPart) -> str:
     return "you agreed" if action.disclosed else "you were not told"
 
 
-def _action(action: ActionPart, width: int, *, with_outcome: bool) -> Iterator[Text]:
+def _action(action: ActionPart, *, with_outcome: bool) -> Iterator[Text]:
     weight = action.weight * action.count
     color = "red" if action.weight >= 50 else "yellow"
     title = f"{action.title} ({action.count} times)" if action.count > 1 else action.title
     left = Text.assemble((f"{shown(weight).removesuffix('.0'):>4}", color), f"  {title}")
-    yield _columns(left, _told(action), width)
+    yield _columns(left, _told(action))
     where = action.policy
     for evidence in action.evidence[:EVIDENCE_LINES]:
-        yield _columns(Text(f"      {describe(evidence)}", style="dim"), where, width)
+        yield _columns(Text(f"      {describe(evidence)}", style="dim"), where)
         where = ""
     more = action.evidence_count - min(EVIDENCE_LINES, len(action.evidence))
     if more > 0:
@@ -118,10 +120,16 @@ def printable(text: str) -> str:
     return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in valid)
 
 
+def short(path: str) -> str:
+    """The path with `~` for the home of whoever reads it, which keeps lines on the screen and names short."""
+    home = os.environ.get("HOME", "").rstrip("/")
+    return f"~{path[len(home) :]}" if home and f"{path}/".startswith(f"{home}/") else path
+
+
 def describe(evidence: EvidencePart) -> str:
     """One event in a line: the path or name, and what happened to it."""
     fields = evidence.fields
-    path = str(fields.get("path") or fields.get("name") or fields.get("key") or fields.get("host") or "")
+    path = short(str(fields.get("path") or fields.get("name") or fields.get("key") or fields.get("host") or ""))
     if evidence.kind == "file.write":
         counts = [
             f"{sign}{count} line{'s' if count > 1 else ''}"
@@ -177,6 +185,9 @@ def done(report: Report) -> Iterator[Text]:
         return
     files = sum(effect.type == "file" for effect in kept)
     yield Text("")
+    if not report.effects:
+        yield Text(f"nothing to install: {printable(report.subject.name)} changed nothing")
+        return
     yield Text.assemble(
         ("installed", "bold green"), f"  {printable(report.subject.name)}: {files} change{'' if files == 1 else 's'}"
     )
@@ -218,6 +229,8 @@ def changes(effects: Sequence[EffectPart]) -> Iterator[Text]:
         sign, color = signs[effect.op]
         what = "" if effect.type == "file" else f"{effect.type} "
         name = effect.details.get("name") or effect.details.get("package", "") if what else ""
-        yield Text.assemble((f"  {sign} {what}", color), printable(name or effect.path), (f"  {effect.note}", "dim"))
+        yield Text.assemble(
+            (f"  {sign} {what}", color), printable(name or short(effect.path)), (f"  {effect.note}", "dim")
+        )
     if len(effects) > DETAIL_LINES:
         yield Text(f"  and {len(effects) - DETAIL_LINES} more; `--json` has them all", style="dim")
