@@ -160,19 +160,20 @@ def _as_command(typed: tuple[str, ...], bare: bool) -> str | None:
     """The absolute path of the program when a command was typed, None when a file was. Links are kept: npm is one."""
     first = typed[0]
     if "/" in first:
-        place = Path(first).parent.resolve() / Path(first).name
-        if not (place.is_file() and os.access(place, os.X_OK)):
+        # os.path answers no where a Path raises: a directory that may not be entered, a loop of links.
+        place = Path(os.path.realpath(Path(first).parent)) / Path(first).name
+        if not (os.path.isfile(place) and os.access(place, os.X_OK)):  # noqa: PTH113
             return None
         manager = command_kind(typed) != "command" and _in_virtual_environment(place)
         return str(place) if manager or _on_the_path(place) else None
     found = shutil.which(first)
     if found is None:
-        if bare and not Path(first).is_file():
+        if bare and not os.path.isfile(first):  # noqa: PTH113
             raise UsageError(
                 f"no program called {first!r} is on the PATH", hint="check the spelling, or write its path"
             )
         return None
-    if bare or not Path(first).is_file():
+    if bare or not os.path.isfile(first):  # noqa: PTH113
         return str(Path(found).absolute())
     if Path(first).samefile(found):
         return None

@@ -9,9 +9,11 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from pratique.errors import CannotError
+
 
 def state() -> Path:
-    """Decisions, history, sessions. Made on first use, for its owner only (0700)."""
+    """Decisions, history, sessions. Made on first use, for its owner only (0700). Raises `CannotError`."""
     given = os.environ.get("PRATIQUE_STATE")
     if given:
         place = Path(given)
@@ -19,8 +21,7 @@ def state() -> Path:
         place = Path("/var/lib/pratique")
     else:
         place = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "pratique"
-    place.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return place
+    return _made(place)
 
 
 def config() -> Path:
@@ -34,7 +35,16 @@ def config() -> Path:
 
 
 def sessions() -> Path:
-    """One directory a session while it runs, and what is kept of it afterwards."""
-    place = state() / "sessions"
-    place.mkdir(mode=0o700, exist_ok=True)
+    """One directory a session while it runs, and what is kept of it afterwards. Raises `CannotError`."""
+    return _made(state() / "sessions")
+
+
+def _made(place: Path) -> Path:
+    try:
+        place.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise CannotError(
+            f"nothing can be kept in {place}: {(error.strerror or str(error)).lower()}",
+            hint="PRATIQUE_STATE names another directory for decisions, history and sessions",
+        ) from None
     return place

@@ -7,6 +7,7 @@ them, so that a torn file is noticed. Lines are bounded; a file that breaks a ru
 from __future__ import annotations
 
 import json
+import os
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -170,7 +171,8 @@ def lines(recording: Recording) -> Iterator[str]:
 
 def write(recording: Recording, path: Path) -> None:
     """Write the recording in one step: the file is complete or not there. Raises `OSError`."""
-    temporary = path.with_name(f".{path.name}.{recording.id}")
+    path = Path(os.path.realpath(path))  # a link stays, what it leads to is replaced
+    temporary = path.with_name(f".{recording.id}.rec")
     try:
         with temporary.open("w", encoding="utf-8", errors="surrogateescape") as out:
             for line in lines(recording):

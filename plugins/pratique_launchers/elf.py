@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import struct
 from pathlib import Path
@@ -11,7 +12,7 @@ from pratique import Facts, Launch, Request, Subject, hookimpl
 
 # Numbers from <elf.h>.
 ET_EXEC, ET_DYN = 2, 3
-PT_DYNAMIC, PT_INTERP = 2, 3
+PT_LOAD, PT_DYNAMIC, PT_INTERP = 1, 2, 3
 DT_FLAGS_1, DF_1_PIE = 0x6FFFFFFB, 0x08000000
 
 MACHINES: Final = {
@@ -31,7 +32,7 @@ LONGEST_PATH: Final = 4096
 class Header(NamedTuple):
     bits: int  # 32 or 64
     machine: str
-    linkage: str  # static | dynamic | library | other (a core dump, an object file)
+    linkage: str  # static | dynamic | library | cut off | other (a core dump, an object file)
     loader: str  # path of the dynamic loader, "" for a static program
 
 
@@ -47,13 +48,16 @@ def read_header(file: BinaryIO) -> Header | None:
         return None
     type_, machine, _, _, table, _, _, _, entry_size, count, *_ = layout.unpack(rest)
     name = MACHINES.get(machine, f"machine {machine}")
-    segments = _segments(file, order, wide, table, entry_size, min(count, MOST_HEADERS))
+    count = min(count, MOST_HEADERS)
+    segments, end = _segments(file, order, wide, table, entry_size, count)
     loader = ""
     if PT_INTERP in segments:
         offset, size = segments[PT_INTERP]
         file.seek(offset)
         loader = file.read(min(size, LONGEST_PATH)).split(b"\0", 1)[0].decode("utf-8", "replace")
-    if type_ == ET_EXEC or (type_ == ET_DYN and loader):
+    if type_ in (ET_EXEC, ET_DYN) and file.seek(0, os.SEEK_END) < max(end, table + count * entry_size):
+        linkage = "cut off"
+    elif type_ == ET_EXEC or (type_ == ET_DYN and loader):
         linkage = "dynamic" if loader else "static"
     elif type_ == ET_DYN:
         linkage = "static" if _is_pie(file, order, wide, segments.get(PT_DYNAMIC)) else "library"
@@ -64,12 +68,13 @@ def read_header(file: BinaryIO) -> Header | None:
 
 def _segments(
     file: BinaryIO, order: str, wide: bool, table: int, entry_size: int, count: int
-) -> dict[int, tuple[int, int]]:
-    """Segment type -> offset and size in the file, of the first of each type."""
+) -> tuple[dict[int, tuple[int, int]], int]:
+    """Segment type -> offset and size in the file, of the first of each type; and where the last loaded one ends."""
     layout = struct.Struct(order + ("IIQQQQQQ" if wide else "IIIIIIII"))
     found: dict[int, tuple[int, int]] = {}
+    end = 0
     if entry_size < layout.size or table >= 1 << 62:
-        return found
+        return found, end
     file.seek(table)
     for _ in range(count):
         entry = file.read(entry_size)
@@ -79,7 +84,9 @@ def _segments(
         offset, size = (fields[2], fields[5]) if wide else (fields[1], fields[4])
         if offset < 1 << 62:
             found.setdefault(fields[0], (offset, size))
-    return found
+            if fields[0] == PT_LOAD:
+                end = max(end, offset + size)
+    return found, end
 
 
 def _is_pie(file: BinaryIO, order: str, wide: bool, where: tuple[int, int] | None) -> bool:
@@ -122,6 +129,8 @@ def launch(subject: Subject, request: Request) -> Launch | None:
 def why_not(facts: dict[str, str], here: str) -> tuple[str, str]:
     """Why such a program cannot run on a machine of the type `here`, and what to do; ("", "") when it can."""
     machine, loader = facts.get("machine", here), facts.get("loader", "")
+    if facts.get("linkage") == "cut off":
+        return "this program is cut off: its header tells of more than the file holds", "fetch it again"
     if facts.get("linkage") == "library":
         return "this is a shared library, not a program", "run the program that uses it"
     if machine != here and machine not in ALSO_RUNS.get(here, set()):

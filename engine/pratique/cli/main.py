@@ -7,6 +7,7 @@ imported, so that `pratique --version` answers at once. Plugins add commands wit
 from __future__ import annotations
 
 import argparse
+import errno
 import importlib
 import os
 import sys
@@ -14,7 +15,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from pratique import __version__
-from pratique.errors import PolicyError, PratiqueError
+from pratique.errors import NoRoomError, PolicyError, PratiqueError, UsageError
 
 #: name -> (module, one line of help), in the order `pratique --help` shows them
 COMMANDS: Final[dict[str, tuple[str, str]]] = {
@@ -77,6 +78,7 @@ def top_parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command line; the return value is the exit code."""
     words = list(sys.argv[1:] if argv is None else argv)
+    _have_standard_streams()
     try:
         return _dispatch(words)
     except PolicyError as error:
@@ -92,11 +94,32 @@ def main(argv: Sequence[str] | None = None) -> int:
         # The reader went away (`| head`); flushing again at exit would only complain once more.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            where = f" for {error.filename}" if error.filename else ""
+            return _complain(NoRoomError(f"no room on the disk{where}", hint="free some, and run the command again"))
+        return _crash(words)
     except Exception:  # the border of the program: anything that gets here is a fault of ours
         return _crash(words)
 
 
+def _have_standard_streams() -> None:
+    """A descriptor closed by the caller (`2>&-`) would go to the next file opened, which nobody should print into."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            null = os.open(os.devnull, os.O_RDWR)
+            if null != number:
+                os.dup2(null, number)
+                os.close(null)
+            setattr(sys, name, open(number, "w" if number else "r", closefd=False))  # noqa: SIM115
+
+
 def _dispatch(words: list[str]) -> int:
+    try:
+        os.getcwd()  # noqa: PTH109  # only asked whether there is one
+    except OSError as error:
+        reason = (error.strerror or "").lower()
+        raise UsageError(f"the current directory cannot be used: {reason}", hint="cd somewhere else") from None
     if words and words[0] in COMMANDS:
         parser = parser_for(words[0])
         prepare = getattr(importlib.import_module(f"pratique.cli.{COMMANDS[words[0]][0]}"), "prepare", list)
@@ -147,9 +170,16 @@ def _crash(words: list[str]) -> int:
         f"pratique {__version__}, Python {platform.python_version()}, {platform.platform()}\n"
         f"{time.strftime('%Y-%m-%d %H:%M:%S %z')}\ncommand: {words!r}\n\n{traceback.format_exc()}"
     )
-    with tempfile.NamedTemporaryFile("w", prefix="pratique-fault-", suffix=".txt", delete=False) as file:
-        file.write(detail)
-    print(f"pratique: a fault of ours, sorry; please report it with the details in {file.name}", file=sys.stderr)
+    try:
+        with tempfile.NamedTemporaryFile(
+            "w", prefix="pratique-fault-", suffix=".txt", errors="backslashreplace", delete=False
+        ) as file:
+            file.write(detail)
+        where = f"in {file.name}"
+    except OSError:  # no room, or no place that may be written to
+        print(detail, file=sys.stderr)
+        where = "above"
+    print(f"pratique: a fault of ours, sorry; please report it with the details {where}", file=sys.stderr)
     return 1
 
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import errno
 import os
 import shutil
+import signal
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TextIO
 
-from pratique.errors import PratiqueError, UsageError
+from pratique.errors import NoRoomError, PratiqueError, UsageError
 
 if TYPE_CHECKING:
     from pratique.hookspecs import Launch
@@ -154,35 +157,89 @@ def run(args: argparse.Namespace) -> int:
         timeout=args.timeout,
         attended=attended,
     )
-    result = running.run(options, policy, host, face, notes=notes)
-    try:
-        history.save(result.report)
-        if args.record:
-            recording.write(result.recording, args.record)
-        if args.json == "-":
-            sys.stdout.buffer.write(reporting.to_json(result.report))
-            sys.stdout.flush()
-        elif args.json:
-            Path(args.json).write_bytes(reporting.to_json(result.report))
-    except OSError as error:
-        raise PratiqueError(
-            f"the session is over ({_said(result)}), but its report could not be kept: {error}"
-        ) from None
+    with _asked_to_end():
+        result = running.run(options, policy, host, face, notes=notes)
+    failed = _keep(
+        {
+            "history": lambda: history.save(result.report),
+            str(args.record): (lambda: recording.write(result.recording, args.record)) if args.record else None,
+            str(args.json): (lambda: _write_json(reporting.to_json(result.report), args.json)) if args.json else None,
+        }
+    )
     face.finish(result)
-    return result.exit_code
+    return _complain_of(failed, result) if failed else result.exit_code
+
+
+@contextlib.contextmanager
+def _asked_to_end() -> Iterator[None]:
+    """To be told to end, or to lose one's terminal, is like Ctrl-C: what is under way is given up in good order."""
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = {number: signal.signal(number, interrupt) for number in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _write_json(document: bytes, file: str) -> None:
+    if file == "-":
+        sys.stdout.flush()
+        sys.stdout.buffer.write(document)
+        sys.stdout.flush()
+    else:
+        Path(file).write_bytes(document)
+
+
+def _keep(outputs: Mapping[str, Callable[[], object] | None]) -> dict[str, OSError]:
+    """Write each of them; what could not be written is in the answer. One that fails does not keep the others back."""
+    failed: dict[str, OSError] = {}
+    for name, write in outputs.items():
+        try:
+            if write is not None:
+                write()
+        except OSError as error:
+            failed[name] = error
+    return failed
+
+
+def _complain_of(failed: Mapping[str, OSError], result: Result) -> int:
+    """Say what could not be kept of a session that is over. The exit code: no room, unless something was installed."""
+    for name, error in failed.items():
+        where = {"history": "the history", "-": "standard output"}.get(name, name)
+        print(f"pratique: the report could not be written to {where}: {error.strerror}", file=sys.stderr)
+    print(f"  the session itself is over: {result.message or 'what was admitted is installed'}", file=sys.stderr)
+    no_room = all(error.errno in (errno.ENOSPC, errno.EDQUOT) for error in failed.values())
+    return NoRoomError.exit_code if no_room and result.exit_code != 0 else PratiqueError.exit_code
 
 
 def _check_outputs(args: argparse.Namespace) -> None:
     """Refuse before anything runs what could not be written afterwards."""
     for option, file in (("--record", args.record), ("--json", args.json)):
-        if file and str(file) != "-" and not os.access(Path(file).absolute().parent, os.W_OK):
+        if file is None or file == "-":
+            continue
+        path = os.path.realpath(file)
+        there = os.path.lexists(path)
+        # A recording is put in place by a rename: what is there must be a file that may be replaced, no device.
+        fit = os.path.isfile(path) if there and option == "--record" else not os.path.isdir(path)  # noqa: PTH112, PTH113
+        target = path if there and option == "--json" else os.path.dirname(path)  # noqa: PTH120
+        if not (str(file) and fit and os.access(target, os.W_OK)):
             raise UsageError(
-                f"{option}: cannot write {file}", hint="name a file in a directory that exists and is yours"
+                f"{option}: cannot write {file or 'to a file without a name'}",
+                hint="name a file in a directory that exists and is yours",
             )
 
 
-def _said(result: Result) -> str:
-    return result.message or "installed"
+def _drop_output(stream: TextIO) -> None:
+    """From now on, what is written to this stream is written nowhere."""
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, stream.fileno())
+    os.close(null)
+    with contextlib.suppress(OSError):
+        stream.flush()
 
 
 class TerminalFace:
@@ -209,9 +266,13 @@ class TerminalFace:
         """The installer's own output, untouched; the live line gives way to it."""
         self._clear()
         # With the report on standard output, the installer's words go to standard error.
-        target = sys.stderr.buffer if self._quiet or stream == 2 else sys.stdout.buffer
-        target.write(data)
-        target.flush()
+        target = sys.stderr if self._quiet or stream == 2 else sys.stdout
+        try:
+            target.buffer.write(data)
+            target.flush()
+        except OSError:
+            # Nobody reads it any more, or there is no room where it goes: no reason to end the installer halfway.
+            _drop_output(target)
         self._at_line_start = data.endswith(b"\n")
         self._last_output = time.monotonic()
 
@@ -276,6 +337,13 @@ class TerminalFace:
 
     def finish(self, result: Result) -> None:
         """The screen (unless it was shown with the question), and what was done, last line first to be read."""
+        try:
+            self._show_the_end(result)
+            sys.stdout.flush()
+        except OSError:  # whoever read along has gone; how it ended is in the exit code
+            _drop_output(sys.stdout)
+
+    def _show_the_end(self, result: Result) -> None:
         from rich.console import Console
 
         from pratique.cli import screen

@@ -43,6 +43,7 @@ def run(options: Options, policy: Policy, host: Host, face: Face, *, notes: tupl
             id=secrets.token_hex(4), subject=subject, home=account.home, started=time.time(), notes=notes,
             components=(meaning.main_component(subject),), ended="blocked",
         )  # fmt: skip
+        recording = told(recording, host)
         return _result(recording, blocked(recording, policy))
     network, network_notes = network_for(options.network, policy, subject)
     launch = launch_for(host, subject, options, network, account, policy)
@@ -53,7 +54,8 @@ def run(options: Options, policy: Policy, host: Host, face: Face, *, notes: tupl
                 f"{options.command[0]} was changed while it was judged; nothing was committed",
                 hint="find out what changes it, and run it again",
             )
-        recording = msgspec.structs.replace(watched.recording, notes=(*notes, *network_notes, *watched.recording.notes))
+        notes = (*notes, *network_notes, *watched.recording.notes)
+        recording = told(msgspec.structs.replace(watched.recording, notes=notes), host)
         verdict = judging.judge(compile_policy(policy, home=account.home), recording)
         if recording.ended != "completed":
             return _result(recording, cut_short(recording, policy, verdict, options.timeout))
@@ -82,6 +84,7 @@ def _decide_and_install(
         policy, verdict, leaving, flag=options.flag,
         remembered=remembered.answers(verdict) if remembered else None, ask=ask,
     )  # fmt: skip
+    recording = told(recording, host)
     conclusion = conclude(recording, policy, verdict, leaving, decision, hint=launch.hint)
     if conclusion.exit_code == 0:
         by_id = {effect.id: effect for effect in recording.effects}
@@ -113,6 +116,17 @@ def _result(recording: Recording, conclusion: Conclusion, decision: DecisionPart
         message=conclusion.message,
         hint=conclusion.hint,
     )
+
+
+def told(recording: Recording, host: Host) -> Recording:
+    """With a note of every plugin that failed. How the observers fared stands in a place of its own."""
+    failures = dict.fromkeys(
+        f"plugin {failure.plugin} failed in {failure.hook}: {failure.message}"
+        for failure in host.failures()
+        if failure.hook != "observe"
+    )
+    new = [note for note in failures if note not in recording.notes]
+    return msgspec.structs.replace(recording, notes=(*recording.notes, *new)) if new else recording
 
 
 def remedies(host: Host) -> Mapping[str, Remedy]:

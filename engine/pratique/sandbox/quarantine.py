@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import json
 import os
 import queue
 import stat
@@ -63,9 +64,8 @@ class Quarantine:
     @classmethod
     def reopen(cls, place: Path) -> Quarantine:
         """A session kept earlier. Raises `OSError` when there is none at `place`, `ValueError` when it is garbled."""
-        kept = msgspec.json.decode(
-            (place / "quarantine.json").read_bytes(), type=_Kept, dec_hook=lambda _, text: Path(text)
-        )
+        written = json.loads((place / "quarantine.json").read_text("ascii"))
+        kept = msgspec.convert(written, _Kept, dec_hook=lambda _, text: Path(text))
         quarantine = cls(kept.spec)
         quarantine._kept = kept
         quarantine._keep = True
@@ -158,8 +158,9 @@ class Quarantine:
             mapped=mapped,
             started_ns=(place / "work").stat().st_ctime_ns,
         )
-        file = place / "quarantine.json"
-        file.write_bytes(msgspec.json.encode(kept, enc_hook=str))
+        # Not msgspec's own JSON: a path that is not UTF-8 holds surrogates, which only escapes can say.
+        written = json.dumps(msgspec.to_builtins(kept, enc_hook=str))
+        (place / "quarantine.json").write_text(written, "ascii")
         self._kept = kept
         self._effects = self._paths = None
         return kept
