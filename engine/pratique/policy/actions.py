@@ -7,8 +7,9 @@ from typing import Final
 
 from pratique.events import COMMON_FIELDS, Field
 from pratique.policy import model, syntax
+from pratique.policy.comparing import article
 from pratique.policy.compose import Placed
-from pratique.policy.conditions import article, known_kind, trigger
+from pratique.policy.conditions import known_kind, trigger
 from pratique.policy.diagnostics import Note
 from pratique.policy.limits import MOST_TIMES
 from pratique.policy.nearest import did_you_mean

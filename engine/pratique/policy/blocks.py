@@ -8,9 +8,9 @@ from typing import Final
 from pratique.policy import model, syntax
 from pratique.policy.actions import events
 from pratique.policy.compose import Composed, Placed
-from pratique.policy.conditions import regexes
 from pratique.policy.diagnostics import Note
 from pratique.policy.scope import Scope
+from pratique.policy.sound import regexes
 
 CONTROLS: Final = ("checkbox", "radio", "list-item", "tree-item", "button", "text")
 STATES: Final = ("ticked", "left ticked", "shown", "pressed")

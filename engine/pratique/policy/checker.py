@@ -10,12 +10,13 @@ from pratique.events import Vocabulary
 from pratique.policy import blocks, fleetblocks, model, syntax
 from pratique.policy.actions import action
 from pratique.policy.compose import Composed, Find, Unit, chain, compose
-from pratique.policy.conditions import Fields, condition, regex
+from pratique.policy.conditions import Fields, condition
 from pratique.policy.diagnostics import Diagnostic, errors, in_order
 from pratique.policy.limits import MOST_ACTIONS
 from pratique.policy.parser import parse
 from pratique.policy.scope import Context, Scope, Source
 from pratique.policy.sessionplan import session_plan, steps_of, watched_paths
+from pratique.policy.sound import regex
 
 __all__ = ["Checked", "check", "check_text", "read"]
 

@@ -6,9 +6,9 @@ from typing import Final
 
 from pratique.policy import model, syntax
 from pratique.policy.compose import Composed
-from pratique.policy.conditions import globs
 from pratique.policy.nearest import did_you_mean
 from pratique.policy.scope import Scope
+from pratique.policy.sound import globs
 
 ROLES: Final = ("center", "site", "endpoint")
 SAMPLES: Final = ("incurable", "unknown", "undesirable")

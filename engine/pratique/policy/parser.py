@@ -7,48 +7,25 @@ file with ten mistakes yields ten diagnostics.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable
 from functools import cache
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 import msgspec
 
 from pratique.policy import syntax
+from pratique.policy.building import rules
 from pratique.policy.diagnostics import Diagnostic, Note
 from pratique.policy.expected import acceptable, found, in_words, near_keyword
-from pratique.policy.lexer import Tokens, lex, unquote
+from pratique.policy.lexer import Tokens, lex
 from pratique.policy.limits import ENOUGH, LARGEST
 from pratique.policy.model import Location
-from pratique.policy.tables import Rule, Tables, load
+from pratique.policy.tables import Tables, load
 
-_UNITS: Final = {
-    "": 1.0,
-    "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0,
-    "B": 1.0, "KiB": 2.0**10, "MiB": 2.0**20, "GiB": 2.0**30, "TiB": 2.0**40,
-}  # fmt: skip
 #: What an item of a file begins with.
 _BEGINNINGS: Final = frozenset(
-    {
-        "POLICY",
-        "PART",
-        "LET",
-        "ACTION",
-        "DISCLOSURE",
-        "UNTICK",
-        "SANDBOX",
-        "TRUST",
-        "REPUTATION",
-        "SIGNATURES",
-        "DECIDE",
-    }
-    | {"DISTRIBUTE", "SAMPLES", "SPOOL", "CHANNEL", "ALERT", "OVERRIDE", "DISABLE", "TEST"}
+    {"POLICY", "PART", "LET", "ACTION", "DISCLOSURE", "UNTICK", "SANDBOX", "TRUST", "REPUTATION", "SIGNATURES"}
+    | {"DECIDE", "DISTRIBUTE", "SAMPLES", "SPOOL", "CHANNEL", "ALERT", "OVERRIDE", "DISABLE", "TEST"}
 )
-#: Rules whose words together are one word of the record ("begins with").
-_WORDS: Final = frozenset({"operator", "bound", "standing"})
-#: Rules whose parts, however many, are one field of the record.
-_BUNDLES: Final = frozenset({"array", "any_of", "all_of", "any_criterion", "all_criteria"})
-
-Builder: TypeAlias = "Callable[[list[Any], int, Tokens], Any] | None"
 
 
 class Parsed(msgspec.Struct, frozen=True):
@@ -128,7 +105,7 @@ class _Run:
         tokens, states, values, starts = self.tokens, self.states, self.values, self.starts
         kinds, at = tokens.kinds, tokens.starts
         moves, gotos = self.tables.moves, self.tables.gotos
-        rules = _rules()
+        reductions = rules()
         kind = kinds[index]
         while True:
             row = moves[states[-1]]
@@ -145,7 +122,7 @@ class _Run:
                 index += 1
                 kind = kinds[index]
                 continue
-            size, name, build = rules[~move]
+            size, name, build = reductions[~move]
             if size == 1:
                 states.pop()
                 if build is not None:
@@ -285,128 +262,6 @@ class _Run:
         )
 
 
-# -- from the parts of a rule to its record ---------------------------------------------------------------------------
-
-
 @cache
 def _keywords() -> frozenset[str]:
     return frozenset(kind for word, kind in load().keywords.items() if word[0].isalpha())
-
-
-@cache
-def _rules() -> list[tuple[int, str, Builder]]:
-    return [(len(rule.parts), rule.name, _builder(rule)) for rule in load().rules]
-
-
-def _leaf(index: int, tokens: Tokens) -> Any:
-    """The record of one token."""
-    kind, word, at = tokens.kinds[index], tokens.words[index], tokens.starts[index]
-    if kind == "TEXT":
-        return syntax.Text(at, unquote(word))
-    if kind == "REGEX":
-        quote = word[2]
-        end = word.rindex(quote)
-        value = word[3:end]
-        return syntax.Pattern(at, value.replace('\\"', '"') if quote == '"' else value, word[end + 1 :])
-    if kind in ("NUMBER", "DURATION", "SIZE", "SHARE"):
-        return _quantity(word, at)
-    return syntax.Name(at, word)
-
-
-def _quantity(word: str, at: int) -> syntax.Quantity:
-    digits = word.rstrip("%mshdBKiMGT")
-    unit = word[len(digits) :]
-    try:
-        number = float(digits)
-    except ValueError:  # noted by the lexer
-        return syntax.Quantity(at, 0.0, "")
-    return syntax.Quantity(at, number / 100 if unit == "%" else number * _UNITS[unit], unit)
-
-
-def _builder(rule: Rule) -> Builder:
-    """How the values of a rule's parts become its own value; None: the only value is handed on."""
-    gaps = any(gap for _, _, gap in rule.parts) or rule.after
-    kept = [(place, terminal) for place, (terminal, keep, _) in enumerate(rule.parts) if keep]
-    name = rule.name.partition("{")[0]
-    if name.startswith("_") and not name.startswith("__"):
-        place, terminal = kept[0]
-        if not terminal and len(rule.parts) == 1:
-            return None
-        if terminal:
-            return lambda parts, at, tokens: _leaf(parts[place], tokens)
-        return lambda parts, at, tokens: parts[place]
-    if rule.grows:
-        return _growing(kept)
-    gather = _gathering(rule, kept) if gaps else _plain(kept)
-    if name.startswith("__"):
-        return lambda parts, at, tokens: gather(parts, tokens)
-    if name in _WORDS:
-        return lambda parts, at, tokens: syntax.Name(at, " ".join(leaf.value for leaf in gather(parts, tokens)))
-    record = syntax.RECORDS.get(name)
-    if record is None:
-        return lambda parts, at, tokens: tuple(gather(parts, tokens))
-    if name in _BUNDLES:
-        return lambda parts, at, tokens: record(at, tuple(gather(parts, tokens)))  # type: ignore[call-arg]
-    lacking = [None] * (len(record.__struct_fields__) - 1 - len(kept) - sum(g for _, _, g in rule.parts) - rule.after)
-    if lacking:
-        return lambda parts, at, tokens: record(at, *gather(parts, tokens), *lacking)
-    return lambda parts, at, tokens: record(at, *gather(parts, tokens))
-
-
-Gather: TypeAlias = "Callable[[list[Any], Tokens], list[Any]]"
-
-
-def _plain(kept: list[tuple[int, bool]]) -> Gather:
-    """The values of the kept parts; the list of an inner list rule (`__x_star`) is put in place of itself."""
-    if len(kept) == 1:
-        place, terminal = kept[0]
-        if terminal:
-            return lambda parts, tokens: [_leaf(parts[place], tokens)]
-
-        def only(parts: list[Any], tokens: Tokens) -> list[Any]:
-            value = parts[place]
-            return value if type(value) is list else [value]
-
-        return only
-
-    def several(parts: list[Any], tokens: Tokens) -> list[Any]:
-        out: list[Any] = []
-        for place, terminal in kept:
-            value = parts[place]
-            if terminal:
-                out.append(_leaf(value, tokens))
-            elif type(value) is list:
-                out += value
-            else:
-                out.append(value)
-        return out
-
-    return several
-
-
-def _gathering(rule: Rule, kept: list[tuple[int, bool]]) -> Gather:
-    """As `_plain`, with None in the place of each optional part that is not there."""
-    plan: list[tuple[int, bool] | None] = []
-    for place, (terminal, keep, gap) in enumerate(rule.parts):
-        plan += [None] * gap
-        if keep:
-            plan.append((place, terminal))
-    plan += [None] * rule.after
-
-    def gather(parts: list[Any], tokens: Tokens) -> list[Any]:
-        return [None if one is None else _leaf(parts[one[0]], tokens) if one[1] else parts[one[0]] for one in plan]
-
-    return gather
-
-
-def _growing(kept: list[tuple[int, bool]]) -> Builder:
-    """`__x_star: __x_star "," x`: the list so far takes one more."""
-    if len(kept) == 1:
-        return lambda parts, at, tokens: parts[0]
-    place, terminal = kept[1]
-
-    def grow(parts: list[Any], at: int, tokens: Tokens) -> list[Any]:
-        parts[0].append(_leaf(parts[place], tokens) if terminal else parts[place])
-        return parts[0]  # type: ignore[no-any-return]
-
-    return grow

@@ -8,8 +8,9 @@ from typing import Final
 from pratique.policy import model, syntax
 from pratique.policy.blocks import untick
 from pratique.policy.compose import Composed
-from pratique.policy.conditions import glob, globs, step
+from pratique.policy.conditions import step
 from pratique.policy.scope import Scope
+from pratique.policy.sound import glob, globs
 
 CLASSES: Final = ("installers", "interpreters", "gui")
 MODES: Final = ("none", "observed", "host")
