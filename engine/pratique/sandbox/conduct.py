@@ -84,6 +84,7 @@ class Conductor:
             sampler = Sampler(proc, started)
             sources = dict.fromkeys(controlling, 1) if outputs is None else {outputs[0]: 1, outputs[1]: 2}
             with self._signals(controlling):
+                ours.send(b"go")
                 self._pass(ours, ended, sources, opens, sampler, started)
         finally:
             ours.close()  # the keeper's sign to end everything

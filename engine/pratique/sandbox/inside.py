@@ -164,6 +164,7 @@ def _first(job: Job, report: _Reporter) -> NoReturn:
         report.send({"ready": numbers, "notes": notes}, tuple(descriptors))
         for descriptor in descriptors:
             os.close(descriptor)
+        report.channel.recv(16)  # until the controller has looked at all that: not a moment of the program is missed
         linux.prctl(linux.PR_SET_DUMPABLE, 0)  # its memory is the controller's: not for the program to read
         report.step = "program"
         program = os.fork()

@@ -36,7 +36,10 @@ class Keyboard:
 
 
 class Terminal:
-    """The person's terminal, lent to the program. A context manager: on every way out the settings are put back."""
+    """The person's terminal, lent to the program. A context manager: on every way out the settings are put back.
+
+    The descriptor becomes the terminal's own, and is closed.
+    """
 
     def __init__(self, descriptor: int) -> None:
         self.descriptor = descriptor
@@ -49,6 +52,7 @@ class Terminal:
     def __exit__(self, *_: object) -> None:
         with contextlib.suppress(termios.error):  # hung up meanwhile
             termios.tcsetattr(self.descriptor, termios.TCSADRAIN, self.settings)
+        os.close(self.descriptor)
 
     def lend(self) -> None:
         """Raw, as long as the program has it; again after the person stopped and continued us."""
