@@ -73,7 +73,12 @@ class _State(Generic[T]):
 
     def knows(self, name: str) -> bool:
         """Whether this name leads elsewhere than a name nobody thought of."""
-        return self.patterns is not None or any(name in down for down in self.downs)
+        if self.patterns is not None:
+            return True
+        for down in self.downs:  # noqa: SIM110 - asked for every new directory, where a generator would cost double
+            if name in down:
+                return True
+        return False
 
     def accepted(self, name: str) -> Sequence[T]:
         """The entries of the globs that match when this is the last name."""
@@ -159,11 +164,13 @@ class GlobTable(Generic[T]):
         """The function that answers for many paths; it remembers `kept` directories. Do not fill the table then."""
         walk = _walker(self._root, self._fold, kept)
         separator = self._separator
-        directories: dict[str, _State[T]] = {}
+        directories: dict[str, _State[T] | None] = {}  # None: nothing in this directory can match
         get = directories.get
+        unknown: _State[T] = _State((), (), self._fold)
 
-        def learn(directory: str, between: str) -> _State[T]:
-            state = walk(directory if between else None)  # a name by itself: nothing of the tree is walked
+        def learn(directory: str, between: str) -> _State[T] | None:
+            walked = walk(directory if between else None)  # no separator: no name is read yet
+            state = None if walked.plain == {} else walked
             if directory:  # "" is the directory of `/x`, and what is left of `x`
                 if len(directories) >= kept:
                     directories.clear()
@@ -173,9 +180,11 @@ class GlobTable(Generic[T]):
         def find_among(paths: Sequence[str]) -> Iterator[tuple[int, Sequence[T]]]:
             for at, path in enumerate(paths):
                 directory, between, name = path.rpartition(separator)
-                state = get(directory)
-                if state is None:
+                state = get(directory, unknown)
+                if state is unknown:
                     state = learn(directory, between)
+                if state is None:
+                    continue
                 plain = state.plain
                 found = state.accepted(name) if plain is None else plain.get(name)
                 if found:
