@@ -48,9 +48,11 @@ WITH_COMMANDS = [path for path in DOCUMENTS if transcripts(path)]
 
 @pytest.mark.parametrize("path", WITH_COMMANDS, ids=lambda path: path.name)
 def test_transcripts_are_true(path: Path, tmp_path: Path):
+    home = tmp_path / "home"
+    home.mkdir()
     env = {
         **os.environ,
-        "HOME": str(tmp_path),
+        "HOME": str(home),
         "PRATIQUE_STATE": str(tmp_path / "state"),
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
         "COLUMNS": "100",

@@ -54,7 +54,7 @@ def test_without_shtab_it_says_how_to_install_it(pratique, tmp_path):
     (tmp_path / "shtab.py").write_text("raise ImportError('not installed')")
     done = pratique("completion", "bash", env={"PYTHONPATH": str(tmp_path)})
     assert done.code == 4
-    assert "pip install 'pratique[completion]'" in done.err
+    assert "pip install shtab" in done.err
 
 
 def test_bash_is_there_to_be_asked():

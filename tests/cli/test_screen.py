@@ -109,3 +109,12 @@ def test_a_program_that_changed_nothing_is_not_called_installed():
     nothing = msgspec.structs.replace(changed, effects=(), actions=())
     assert "nothing to install: weather.sh changed nothing" in printed(nothing)
     assert "installed  weather.sh" in printed(changed)
+    nothing_left = msgspec.structs.replace(changed, effects=changed.effects[:1])
+    assert "changed nothing but what is left out" in printed(nothing_left)
+
+
+def test_a_remembered_decision_says_so():
+    said = "without, as was decided before"
+    assert said not in printed(report())
+    remembered = DecisionPart(choice="without", source="remembered")
+    assert said in printed(msgspec.structs.replace(report(), decision=remembered))

@@ -23,7 +23,7 @@ def run(args: argparse.Namespace) -> int:
     try:
         import shtab
     except ImportError:
-        raise CannotError("shell completion needs shtab", hint="pip install 'pratique[completion]'") from None
+        raise CannotError("shell completion needs shtab", hint="pip install shtab") from None
     print(shtab.complete(whole_parser(), shell=args.shell))
     return 0
 

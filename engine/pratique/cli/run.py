@@ -323,6 +323,7 @@ class TerminalFace:
             question = Question(title=title, choices=tuple(filter(None, choices)), report=to_builtins(report))
             answers = self._host.call("ask", first=True, question=question)
             if not answers:
+                print("pratique: no plugin could ask you; `pratique plugins` lists what is there", file=sys.stderr)
                 return None
             match answers[0].value.choice:
                 case "details":

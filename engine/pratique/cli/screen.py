@@ -177,16 +177,20 @@ def _footnotes(report: Report) -> Iterator[Text]:
 
 
 def done(report: Report) -> Iterator[Text]:
-    """After the choice: what was installed, what was left out."""
-    if report.decision is None or report.decision.choice == "refuse" or report.ended != "completed":
+    """After the choice: who made it where that was not the person just now, what was installed, what was left out."""
+    decision = report.decision
+    if decision is None or report.ended != "completed":
         return
+    if decision.source == "remembered":
+        yield Text(f"\n{decision.choice}, as was decided before; `pratique decisions` lists what is remembered", "dim")
     kept = [effect for effect in report.effects if effect.kept]
-    if not kept and report.effects:
+    if decision.choice == "refuse" or (not kept and report.installer_exit_status):
         return
     files = sum(effect.type == "file" for effect in kept)
     yield Text("")
-    if not report.effects:
-        yield Text(f"nothing to install: {printable(report.subject.name)} changed nothing")
+    if not kept:
+        but = " but what is left out" if report.effects else ""
+        yield Text(f"nothing to install: {printable(report.subject.name)} changed nothing{but}")
         return
     yield Text.assemble(
         ("installed", "bold green"), f"  {printable(report.subject.name)}: {files} change{'' if files == 1 else 's'}"
