@@ -6,6 +6,7 @@ import os
 
 import pytest
 
+from pratique.sandbox import linux
 from pratique.sandbox.hidden import MOST_STAND_INS, Hidden, find, is_hidden, stand_ins
 
 
@@ -90,3 +91,31 @@ def test_opens_are_reported_while_the_program_runs(quarantine, home):
     when: list[str] = []
     session.run(on_tick=lambda progress: when.extend([session.opened.get()] if session.opened.qsize() else []))
     assert when == [f"{home}/.ssh/id_rsa"]
+
+
+@pytest.fixture
+def mounted(host):
+    """`host/disk`, a file system of its own; `host/cd`, a read-only one."""
+    for name in ("disk", "cd"):
+        (host / name).mkdir()
+        linux.mount("tmpfs", str(host / name), "tmpfs", 0, "size=1m")
+        (host / name / "dir").mkdir()
+        (host / name / "dir/key").write_text("secret")
+    linux.mount("none", str(host / "cd"), None, 0x20 | linux.MS_RDONLY, None)
+    try:
+        yield host
+    finally:
+        for name in ("disk", "cd"):
+            linux.unmount(str(host / name), linux.MNT_DETACH)
+
+
+@pytest.mark.root
+@pytest.mark.parametrize("glob", ["disk/**", "cd/**", "disk/dir/**", "cd/dir/**", "disk/dir/key", "cd/dir/key", "**"])
+def test_files_on_other_file_systems_are_hidden_too(quarantine, mounted, glob):
+    session = quarantine("grep", "-rs", "secret", ".", hide=(f"{mounted}/{glob}",), directory=str(mounted))
+    ended = session.run(on_output=lambda *_: None)
+    assert ended.exit_status == 1 if glob == "**" else b"secret" in ended.output_tail
+    where = {line.split(b":")[0].decode() for line in ended.output_tail.splitlines()}
+    hidden = {"disk/dir/key", "cd/dir/key"} if glob == "**" else {glob.removesuffix("/dir/**").removesuffix("/**")}
+    assert not any(path.removeprefix("./").startswith(tuple(hidden)) for path in where)
+    assert session.opened.qsize() > 0 or glob == "**"

@@ -145,7 +145,7 @@ class Conductor:
         if "ready" not in message:
             raise _failed(message or {"failed": "start", "errno": 0, "text": "it ended without a word"}, self._job)
         self.notes = message["notes"]
-        pairs = zip(message["ready"], self._job.stand_ins, strict=True)
+        pairs = zip(message["ready"], (*self._job.stand_ins, *self._job.covered), strict=True)
         self._watched = {number: one for number, one in pairs if number >= 0}
         if missed := message["ready"].count(-1):
             self.notes.append(f"opens of {missed} hidden files are not seen (fs.inotify.max_user_watches)")

@@ -17,7 +17,7 @@ import msgspec
 
 from pratique.policy import paths
 from pratique.sandbox import linux
-from pratique.sandbox.layers import Layer, below, layer_of
+from pratique.sandbox.layers import OWN, Layer, below, layer_of
 
 #: Beyond this many in one session, a hidden directory's deeper entries are absent instead of empty.
 MOST_STAND_INS = 4000
@@ -76,6 +76,8 @@ def find(globs: Iterable[str], home: str) -> tuple[Hidden, ...]:
     found = {path for written in globs for glob in paths.expand(written, home) for path in _matching(glob)}
     kept: list[Hidden] = []
     for path in sorted(found, key=lambda path: path.split("/")):
+        if any(below(path, own) for own in OWN):
+            continue  # of the session's own making anyway
         if kept and kept[-1].directory and below(path, kept[-1].path):
             continue
         try:
@@ -163,6 +165,21 @@ def build(root: Path, wanted: Iterable[Hidden], among: Iterable[Layer], *, mappe
     for path, like in reversed(made):  # innermost first: making an entry changes its directory's time
         _dress(path, like)
     return frozenset(used)
+
+
+def cover(root: Path, stand_ins: Path, wanted: Iterable[Hidden]) -> None:
+    """Put an empty, read-only stand-in over each path below `root`: for those that no single overlay can hide.
+
+    Each has a file or directory of its own, so that an opening can be told from another's.
+    """
+    for number, one in enumerate(wanted):
+        empty = stand_ins / f"empty-{number}"
+        if one.directory:
+            empty.mkdir()
+        else:
+            empty.touch()
+        _dress(empty, one.path)
+        linux.bind(str(empty), str(root / one.path[1:]), read_only=True)
 
 
 # -- opens seen -------------------------------------------------------------------------------------------------------

@@ -42,7 +42,8 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     spec: Spec
     steps: tuple[Step, ...]
     layers: tuple[Layer, ...]
-    stand_ins: tuple[Hidden, ...]
+    stand_ins: tuple[Hidden, ...]  # within overlays
+    covered: tuple[Hidden, ...]  # hidden paths no single overlay can hide
     mapped: bool  # in a user name space of its own
     largest_file: int  # bytes
     output: tuple[int, int] | None  # descriptors for stdout and stderr; None: a terminal
@@ -152,7 +153,7 @@ def _first(job: Job, report: _Reporter) -> NoReturn:
             linux.raise_loopback()
         report.step = "terminal"
         processes = os.open("/proc", os.O_RDONLY | os.O_DIRECTORY)
-        opens, numbers = hidden.watch(job.stand_ins)
+        opens, numbers = hidden.watch((*job.stand_ins, *job.covered))
         descriptors = [processes, opens]
         slave = None
         if job.output is None:
@@ -184,7 +185,7 @@ def _build_root(job: Job, report: _Reporter) -> list[str]:
     os.chdir(job.spec.place)
     root = job.spec.place / "root"
     used: frozenset[int] = frozenset()
-    if job.stand_ins:
+    if job.stand_ins or job.covered:
         report.step = "stand-ins"
         furnish.tmpfs(Path("stand-ins"), 0o700, "64m")
         used = hidden.build(Path("stand-ins"), job.stand_ins, job.layers, mapped=job.mapped)
@@ -195,6 +196,8 @@ def _build_root(job: Job, report: _Reporter) -> list[str]:
     for step in job.steps:
         report.step = f"overlay {step.at}" if step.kind == "overlay" else f"{step.kind} {step.at}"
         notes += _put(step, root / step.at[1:], job, step.number in used)
+    report.step = "hidden files"
+    hidden.cover(root, Path("stand-ins"), job.covered)
     for name, put in (
         ("dev", lambda: furnish.dev(root, mapped=job.mapped)),
         ("proc", lambda: furnish.proc(root, job.spec.processes_limit)),

@@ -156,6 +156,18 @@ def layer_of(path: str, among: Iterable[Layer]) -> Layer | None:
     return max(holding, key=lambda layer: len(layer.at), default=None)
 
 
+def in_one_layer(path: str, steps: Iterable[Step]) -> bool:
+    """Whether the path, and all that may be beneath it, lies in a single overlay and is not its topmost directory."""
+    steps = tuple(step for step in steps if step.kind != "cover")
+    over = max((step for step in steps if below(path, step.at)), key=lambda step: len(step.at), default=None)
+    return (
+        over is not None
+        and over.kind == "overlay"
+        and over.at != path
+        and not any(step.at != path and below(step.at, path) for step in steps)
+    )
+
+
 def overlay_options(layer: Step, *, stand_ins: bool, mapped: bool) -> str:
     """Options for `mount(2)`, with paths as seen from the session's place."""
     lower = re.sub(r"([\\:,])", r"\\\1", layer.at)

@@ -98,18 +98,20 @@ class Quarantine:
         terminal = _person() if spec.attended else None
         room = Watch(_make_place(spec.place), spec.size_limit)
         room.begin()
-        kept = self._prepare(mapped)
+        steps = (layers.plan_as_user if mapped else layers.plan_as_root)(layers.mounts(), _own_places(spec))
+        kept = self._prepare(mapped, layers.layers(steps))
+        overlaid = [one for one in kept.hidden if layers.in_one_layer(one.path, steps)]
         readers: tuple[int, int] | None = None
         writers: tuple[int, int] | None = None
         if not spec.attended:
             (out, out_in), (err, err_in) = os.pipe(), os.pipe()
             readers, writers = (out, err), (out_in, err_in)
-        plan = layers.plan_as_user if mapped else layers.plan_as_root
         job = Job(
             spec=msgspec.structs.replace(spec, environment=without_ways_out(spec.environment)),
-            steps=plan(layers.mounts(), _own_places(spec)),
+            steps=steps,
             layers=kept.layers,
-            stand_ins=hidden.stand_ins(kept.hidden),
+            stand_ins=hidden.stand_ins(overlaid),
+            covered=tuple(one for one in kept.hidden if one not in overlaid),
             mapped=mapped,
             largest_file=room.largest_file(),
             output=writers,
@@ -136,11 +138,9 @@ class Quarantine:
         if conductor is not None:
             conductor.interrupt()
 
-    def _prepare(self, mapped: bool) -> _Kept:
+    def _prepare(self, mapped: bool, found: tuple[Layer, ...]) -> _Kept:
         """Lay out the session's place. What it holds from an earlier run is removed."""
         spec, place = self.spec, self.spec.place
-        plan = layers.plan_as_user if mapped else layers.plan_as_root
-        found = layers.layers(plan(layers.mounts(), _own_places(spec)))
         for name in ("upper", "work"):
             remove_tree(place / name)
             (place / name).mkdir(mode=0o700)
