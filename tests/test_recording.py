@@ -111,3 +111,10 @@ def test_a_failed_write_leaves_nothing_behind(tmp_path):
     with pytest.raises(TypeError):
         recording.write(unwritable, tmp_path / "x.rec")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_never_was_a_recording_is_called_so(tmp_path):
+    script = tmp_path / "weather.sh"
+    script.write_text("#!/bin/sh\n")
+    with pytest.raises(recording.RecordingError, match="not a recording made with `pratique run --record`"):
+        recording.read(script)

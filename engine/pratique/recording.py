@@ -217,6 +217,9 @@ def read(path: Path) -> Recording:
                     raise ValueError(f"expected one of {', '.join(found)}, found {name!r}")
                 found[name].append(Event.from_dict(value) if name == "event" else msgspec.convert(value, _PARTS[name]))
                 count += 1
+            except json.JSONDecodeError as error:
+                what = "" if header else "not a recording made with `pratique run --record`: "
+                raise RecordingError(f"{path}:{number}: {what}{error}") from None
             except (ValueError, TypeError, RecursionError, msgspec.ValidationError) as error:
                 raise RecordingError(f"{path}:{number}: {error}") from None
     if header is None:

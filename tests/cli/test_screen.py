@@ -113,6 +113,13 @@ def test_a_program_that_changed_nothing_is_not_called_installed():
     assert "changed nothing but what is left out" in printed(nothing_left)
 
 
+def test_a_program_that_was_ended_is_not_called_clean():
+    clean = msgspec.structs.replace(report().verdict, verdict="clean", total=0.0)
+    ended = msgspec.structs.replace(report(), ended="deadline", verdict=clean, actions=())
+    assert "NOT FINISHED  0 of 100" in printed(ended)
+    assert "UNDESIRABLE" in printed(msgspec.structs.replace(report(), ended="deadline"))
+
+
 def test_a_remembered_decision_says_so():
     said = "without, as was decided before"
     assert said not in printed(report())

@@ -80,7 +80,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--disable", action="append", default=[], metavar="PLUGIN", help="run without this plugin")
     parser.add_argument("--bare", action="store_true", help=argparse.SUPPRESS)  # put in by `prepare` for `--`
     parser.add_argument("installer", metavar="INSTALLER", help="the program to judge; or a command after --")
-    parser.add_argument("arguments", nargs=argparse.REMAINDER, metavar="ARGUMENT", help="handed to the installer")
+    rest = parser.add_argument(
+        "arguments", nargs=argparse.REMAINDER, metavar="ARGUMENT", help="handed to the installer"
+    )
+    rest.required = False  # or argparse would name it beside INSTALLER when that is missing
 
 
 def prepare(words: Sequence[str]) -> list[str]:

@@ -83,8 +83,10 @@ def _verdict(report: Report) -> Iterator[Text]:
         yield Text.assemble((words.get(report.ended, "NOT JUDGED"), "bold red"), f"  {reason}")
         return
     bad = verdict.verdict == "undesirable"
+    # Of a program that was ended nobody can say that it is clean.
+    cut = report.ended in ("deadline", "interrupted") and not bad
     left = Text.assemble(
-        (verdict.verdict.upper(), "bold red" if bad else "bold green"),
+        ("NOT FINISHED", "bold red") if cut else (verdict.verdict.upper(), "bold red" if bad else "bold green"),
         f"  {shown(verdict.total).removesuffix('.0')} of {verdict.threshold:g}",
     )
     method = {"sum": "sum of actions", "max": "heaviest action"}.get(verdict.method, f"{verdict.method} by category")

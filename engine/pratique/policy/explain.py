@@ -18,6 +18,7 @@ from pratique.policy.evaluate import Circumstances, fields_of_event, hits
 from pratique.policy.index import rank
 from pratique.policy.match import Predicate, fields_of, predicate
 from pratique.policy.model import Action, And, Condition, Count, Decide, Not, Or, Single
+from pratique.policy.nearest import listed
 from pratique.policy.score import Finding, Verdict, VerdictClass, judge, shown
 
 #: A condition with a key no better than this (a flag, a bound) holds of too many events for a miss to be near.
@@ -314,7 +315,7 @@ def _without(verdict: Verdict, decide: Decide) -> Iterator[Change]:
         gone.append(name)
         rest = again(verdict, [finding for finding in verdict.findings if finding.action not in gone], decide)
         if not rest.undesirable:
-            text = f"without {', '.join(gone[:-1])} and {gone[-1]}"
+            text = f"without {listed(gone, 'and')}"
             yield Change(text=text, kind="without", actions=tuple(gone), total=rest.total, verdict=rest.verdict)
             return
 
@@ -346,7 +347,7 @@ def _if_told(verdict: Verdict, decide: Decide, actions: Mapping[str, Action], na
     rest = again(verdict, findings, decide)
     if rest.undesirable:
         return None
-    text = f"had the person been told of {' and '.join(names)}"
+    text = f"had the person been told of {listed(names, 'and')}"
     return Change(text=text, kind="told", actions=names, total=rest.total, verdict=rest.verdict)
 
 
