@@ -399,3 +399,8 @@ def test_an_attended_session_without_a_terminal_cannot_be(quarantine):
             os._exit(4 if "needs a terminal" in str(error) else 1)
         os._exit(0)
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 4
+
+
+def test_every_process_is_counted_however_short(quarantine):
+    ended = quarantine("sh", "-c", "for i in 1 2 3 4 5 6 7 8 9 10; do /bin/true; done").run()
+    assert ended.tasks == 11

@@ -99,9 +99,9 @@ def watch(
         effects=effects,
         screens=_screens(ended),
         observers=runs,
-        # Nothing watches from inside yet: every program that ran is counted as not instrumented.
+        # Nothing watches from inside yet: every process is counted as not instrumented, the short ones without a name.
         coverage=Coverage(
-            executed=len(ended.processes),
+            executed=max(ended.tasks, len(ended.processes)),
             not_instrumented=tuple(dict.fromkeys(process.program for process in ended.processes if process.program)),
         ),
         open=("network: host",) if mode == "host" else (),

@@ -85,9 +85,11 @@ class Plan:
 
     # -- conflicts ----------------------------------------------------------------------------------------------------
 
-    def check(self) -> None:
+    def check(self, layers: Layers) -> None:
         """Raises `ConflictError` with up to ten paths that are not as the session found them."""
-        found = [f"{path}: {reason}" for path, effect in self.chosen.items() if (reason := self._conflict(effect))]
+        found = [
+            f"{path}: {reason}" for path, effect in self.chosen.items() if (reason := self._conflict(effect, layers))
+        ]
         if found:
             more = f"\n  and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
             raise ConflictError(
@@ -97,13 +99,15 @@ class Plan:
                 hint="run the installer again",
             )
 
-    def _conflict(self, effect: Effect) -> str:
+    def _conflict(self, effect: Effect, layers: Layers) -> str:
         try:
             now = self._host.find(effect.path)
         except OSError as error:
             return f"cannot be reached: {error.strerror}"
         if effect.before is None:
-            if now is None or (effect.id in self.implied and stat.S_ISDIR(now.st_mode)):
+            if now is None:
+                return self._vanished(effect.path, layers)
+            if effect.id in self.implied and stat.S_ISDIR(now.st_mode):
                 return ""
             return f"a {type_of(now)} is there now"
         if now is None:
@@ -114,6 +118,19 @@ class Plan:
             new = [name for name in names if f"{effect.path}/{name}" not in self._everything]
             reason = f"{new[0]!r} is in it now" if new else ""
         return reason
+
+    def _vanished(self, path: str, layers: Layers) -> str:
+        """A file of the host that the program wrote to, removed on the host meanwhile, looks like a new one.
+
+        What tells it is that the overlay copied it from the host. A file the program renamed was copied, too: so its
+        directory must have changed on the host as well. That may be for another reason, and then this errs safely.
+        """
+        if not layers.is_copy(path):
+            return ""
+        above = split(path)[0]
+        while (found := self._host.find(above)) is None:
+            above = split(above)[0]
+        return "was removed while the session ran" if found.st_ctime_ns > self._written.started_ns else ""
 
     def _changed(self, path: str, before: FileState, now: os.stat_result) -> str:
         """How a path differs from what the session found there, in words; "" when it does not.

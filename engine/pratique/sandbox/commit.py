@@ -32,8 +32,8 @@ def commit(wanted: Iterable[Effect], everything: Iterable[Effect], written: Writ
     with Beneath("/") as host:
         plan = Plan(host, everything, written)
         plan.choose(wanted)
-        plan.check()
         with Layers(written) as layers:
+            plan.check(layers)
             plan.check_room(layers)
             _carry_out(plan, host, layers, written)
     return CommitResult(

@@ -53,6 +53,7 @@ class Conductor:
         self._tail = b""
         self._status: int | None = None
         self._left = 0
+        self._tasks = 0
         self._timed_out = self._interrupted = False
         self._failure: dict[str, Any] | None = None
         self._keys = Keyboard()
@@ -102,6 +103,7 @@ class Conductor:
             timed_out=self._timed_out,
             interrupted=self._interrupted,
             processes_left=self._left,
+            tasks=self._tasks,
             processes=sampler.seen(),
             output_tail=self._tail,
         )
@@ -210,6 +212,7 @@ class Conductor:
             self._failure = message
         self._status = message.get("ended", self._status)
         self._left = message.get("left", self._left)
+        self._tasks = message.get("tasks", self._tasks)
         return bool(message)
 
     def _drain(self, descriptor: int, stream: int) -> bool:

@@ -50,6 +50,7 @@ class Ended(msgspec.Struct, frozen=True, kw_only=True):
     timed_out: bool = False
     interrupted: bool = False
     processes_left: int = 0  # what the program left running, and was killed
+    tasks: int = 0  # processes and threads there have been, exactly; 0 when it was cut short
     processes: tuple[Process, ...] = ()  # as far as seen: very short ones are missed
     output_tail: bytes = b""
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from pratique.sandbox.beneath import Beneath
+from pratique.sandbox.beneath import Beneath, split
 from pratique.sandbox.layers import Layer, layer_of
 from pratique.sandbox.states import Identity, attributes_of
 
@@ -50,6 +50,17 @@ class Layers:
     def stat(self, path: str) -> os.stat_result:
         layer, within = self.find(path)
         return layer.lstat(within)
+
+    def is_copy(self, path: str) -> bool:
+        """Whether the overlay copied it from the host, where it may have had another name."""
+        layer, within = self.find(path)
+        above, name = split(within)
+        entry = f"/proc/self/fd/{layer.directory(above)}/{name}"
+        try:
+            names = os.listxattr(entry, follow_symlinks=False)
+        except OSError:
+            return False
+        return any(kind in names for kind in ("trusted.overlay.origin", "user.overlay.origin"))
 
     def open_file(self, path: str) -> int:
         layer, within = self.find(path)
