@@ -69,15 +69,12 @@ def event(text: str, vocabulary: Vocabulary, home: str) -> Event:
                 hint=did_you_mean(name, list(kind.fields)) or f"its fields: {listed(kind.fields, 'and')}",
             )
     try:
-        return Event(
-            kind_name,
-            component=about.get("component", ""),
-            process=int(about.get("process", "0")),
-            time=float(about.get("time", "0")),
-            **fields,
-        )
+        process, time = int(about.get("process", "0")), float(about.get("time", "0"))
     except ValueError as error:
         raise UsageError(f"process and time are numbers: {error}") from None
+    found = Event(kind_name, component=about.get("component", ""), process=process, time=time)
+    found.fields = fields
+    return found
 
 
 def _value(kind: str, name: str, field: Field, text: str, home: str) -> FieldValue:

@@ -117,8 +117,8 @@ def _within(seconds: float | None) -> str:
 
 
 def event(kind: str, fields: Mapping[str, FieldValue]) -> str:
-    """`file.write path "/x", size 3`: an event in a line; long texts are cut."""
-    parts = (f"{name} {_cut(constant(value))}" for name, value in fields.items() if value is not None)
+    """`file.write path "/x", size 3`: an event in a line; long texts are cut, empty ones left out."""
+    parts = (f"{name} {_cut(constant(value))}" for name, value in fields.items() if value not in (None, ""))
     return f"{kind} {', '.join(parts)}".rstrip()
 
 
