@@ -57,6 +57,7 @@ class Scene:
     def start(self) -> None:
         """From now on every change counts as left behind."""
         self._before = self._look()
+        self._mounted = set(_mounts())
 
     def run(self, *words: str | os.PathLike[str], env: dict[str, str] | None = None, **settings: Any) -> Any:
         return self._pratique("run", *words, env={**self.environment, **(env or {})}, cwd=self.downloads, **settings)
@@ -72,8 +73,8 @@ class Scene:
         ]
 
     def mounts(self) -> list[str]:
-        lines = Path("/proc/self/mountinfo").read_text().splitlines()
-        return [line for line in lines if str(self.state) in line or " overlay pratique " in line]
+        new = set(_mounts()) - self._mounted
+        return [line for line in new if str(self.state) in line or " overlay pratique " in line]
 
     def sessions(self) -> list[str]:
         """What the sessions left in the state directory, save what an installation can be taken back with."""
@@ -96,6 +97,10 @@ class Scene:
                     content = hashlib.sha256(Path(path).read_bytes()).hexdigest() if regular else ""
                     found.add((path, status.st_ino, status.st_mode, content))
         return found
+
+
+def _mounts() -> list[str]:
+    return Path("/proc/self/mountinfo").read_text().splitlines()
 
 
 def survivors() -> list[str]:
