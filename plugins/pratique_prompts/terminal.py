@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 import termios
 import tty
@@ -16,8 +17,7 @@ def ask(question: Question) -> Answer | None:
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         return None
     keys = {choice.key: choice for choice in question.choices}
-    line = "   ".join(f"[{choice.key}] {choice.text}" for choice in question.choices)
-    print(f"\n{question.title}\n  {line}", file=sys.stderr)
+    print(f"\n{question.title}", *offered(question, shutil.get_terminal_size().columns), sep="\n", file=sys.stderr)
     while True:
         print("> ", end="", file=sys.stderr, flush=True)
         key = read_key(sys.stdin)
@@ -28,6 +28,17 @@ def ask(question: Question) -> Answer | None:
         if key.lower() in keys:
             return Answer(choice=keys[key.lower()].value)
         print(f"  please press one of {', '.join(keys)}", file=sys.stderr)
+
+
+def offered(question: Question, width: int) -> list[str]:
+    """The choices with their keys, as many to a line as fit."""
+    lines = [""]
+    for choice in question.choices:
+        text = f"  [{choice.key}] {choice.text}"
+        if lines[-1] and len(lines[-1]) + len(text) >= width:
+            lines.append("")
+        lines[-1] += text
+    return lines
 
 
 def read_key(source: TextIO) -> str:

@@ -283,7 +283,7 @@ class TerminalFace:
         """One live line, only where it cannot disturb: the cursor at a line's start, and no output for a moment."""
         if not self._live or not self._at_line_start or time.monotonic() - self._last_output < 0.5:
             return
-        files = f", {progress.files} files" if progress.files else ""
+        files = f", {progress.files} file{'' if progress.files == 1 else 's'}" if progress.files else ""
         seen = f", {events} events" if events else ""
         text = f"pratique: {progress.elapsed:.0f} s, {progress.processes} processes{files}{seen}"
         sys.stderr.write("\r\x1b[2K" + text[: max(20, shutil.get_terminal_size().columns - 1)])
