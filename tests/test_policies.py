@@ -183,6 +183,18 @@ def test_files_that_a_policy_names_are_found_beside_it(state: Path, tmp_path: Pa
     assert policy.tests[0].recording == str(tmp_path / "a.rec")
 
 
+def test_what_lies_deep_below_a_files_directory_is_not_drawn_in(state: Path, tmp_path: Path) -> None:
+    (tmp_path / "x.policy").write_text("policy top { extends ours }\n")
+    (tmp_path / "ours.policy").write_text(GOOD)
+    copy = tmp_path / "checkouts" / "copy"
+    copy.mkdir(parents=True)
+    (copy / "ours.policy").write_text(GOOD)
+    assert policies.check([tmp_path / "x.policy"], VOCABULARY).good
+    assert policies.load(tmp_path / "x.policy", VOCABULARY).actions[0].policy == "ours"
+    twice = policies.check([tmp_path], VOCABULARY)
+    assert "P0302" in [one.code for one in twice.diagnostics]
+
+
 # -- speed ------------------------------------------------------------------------------------------------------------
 
 

@@ -50,19 +50,23 @@ def check(
 ) -> Outcome:
     """Check every policy that these files and directories belong to.
 
-    A file that is part of a policy is checked with the whole of it: the rest is looked for beside it, in `directories`
-    and in the search path. Raises `UsageError` when a path does not exist.
+    A file that is part of a policy is checked with the whole of it: the rest is looked for in the file's own directory
+    (not below: it may be somebody's home), in `directories` and in the search path.
+    Raises `UsageError` when a path does not exist.
     """
     given: dict[Path, None] = {}
-    beside: dict[Path, None] = {}
+    beside: dict[Path, bool] = {}  # whether to search below it, too
     for path in paths:
         if not path.exists():
             raise UsageError(f"no such file or directory: {path}")
         given |= dict.fromkeys(files_below(path.absolute()) if path.is_dir() else [path.absolute()])
-        beside[path.absolute() if path.is_dir() else path.absolute().parent] = None
+        near = path.absolute() if path.is_dir() else path.absolute().parent
+        beside[near] = beside.get(near, False) or path.is_dir()
     if not given:
         raise UsageError(f"no *.policy files in {', '.join(map(str, paths))}")
-    return _check(list(given), Library((*beside, *search_path(directories))), vocabulary, observed)
+    known = search_path(directories)
+    flat = {near for near, deep in beside.items() if not deep and near not in known}
+    return _check(list(given), Library((*beside, *known), flat=flat), vocabulary, observed)
 
 
 def check_named(

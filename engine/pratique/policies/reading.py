@@ -46,10 +46,10 @@ def _fault(path: Path, message: str, code: str) -> Diagnostic:
     return Diagnostic(code=code, message=message, where=Location(shown(path), 0, 0))
 
 
-def files_below(directory: Path) -> list[Path]:
-    """The `*.policy` files of a directory and those below it, in order. Hidden directories and links are left out."""
+def files_below(directory: Path, *, deep: bool = True) -> list[Path]:
+    """The `*.policy` files of a directory and, if `deep`, those below it, in order. Hidden ones and links are left out."""
     found = []
     for top, inner, names in os.walk(directory):
-        inner[:] = sorted(name for name in inner if not name.startswith("."))
+        inner[:] = sorted(name for name in inner if deep and not name.startswith("."))
         found += [Path(top, name) for name in sorted(names) if name.endswith(".policy") and not name.startswith(".")]
     return found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -27,11 +27,12 @@ class Library:
     """The policies of a search path. Each file is read and parsed once, and only when it is asked for.
 
     All files of one policy come from one directory of the path, the first that has its header: the site's `baseline`
-    and the shipped one are never mixed.
+    and the shipped one are never mixed. Directories are searched with what is below them, but for those in `flat`.
     """
 
-    def __init__(self, directories: Sequence[Path]) -> None:
+    def __init__(self, directories: Sequence[Path], *, flat: Collection[Path] = ()) -> None:
         self.directories = tuple(directories)
+        self._flat = frozenset(flat)
         self.texts: dict[Path, str] = {}
         self.faults: dict[Path, Diagnostic] = {}
         self._sources: dict[Path, Source] = {}
@@ -64,7 +65,7 @@ class Library:
             for directory in self.directories:
                 headers: set[str] = set()
                 files: dict[str, list[Path]] = {}
-                for path in files_below(directory):
+                for path in self._files_in(directory):
                     belongs = _BELONGS.search(self.text(path) or "")
                     if belongs is not None:
                         files.setdefault(belongs[2], []).append(path)
@@ -72,6 +73,9 @@ class Library:
                             headers.add(belongs[2])
                 self._headers.append((headers, files))
         return self._headers
+
+    def _files_in(self, directory: Path) -> list[Path]:
+        return files_below(directory, deep=directory not in self._flat)
 
     def files(self, name: str) -> list[Path]:
         """The files of the policy of that name; none when no directory has its header."""
@@ -88,7 +92,7 @@ class Library:
 
     def everything(self) -> list[Path]:
         """Every file of the search path: all that a policy could be made of."""
-        return [path for directory in self.directories for path in files_below(directory)]
+        return [path for directory in self.directories for path in self._files_in(directory)]
 
     def shown_texts(self) -> dict[str, str]:
         """The texts by the name people are shown, for rendering."""
