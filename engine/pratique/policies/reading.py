@@ -47,7 +47,7 @@ def _fault(path: Path, message: str, code: str) -> Diagnostic:
 
 
 def files_below(directory: Path, *, deep: bool = True) -> list[Path]:
-    """The `*.policy` files of a directory and, if `deep`, those below it, in order. Hidden ones and links are left out."""
+    """The `*.policy` files of a directory and, if `deep`, those below it, in order. No hidden ones, no links."""
     found = []
     for top, inner, names in os.walk(directory):
         inner[:] = sorted(name for name in inner if deep and not name.startswith("."))
