@@ -3,10 +3,12 @@
 A block fenced as `console` is a transcript: lines that begin with `$ ` are run by bash, one after the other, in the
 checkout, in a home of the file's own; what follows is their output. `...` stands for anything; session ids, and the
 lines at which shipped policies say something, may differ. A command whose exit code is not 0 is followed by `# exit N`.
+What a command reads from `<< 'END'` stands below it, up to `END`.
 """
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 import subprocess
@@ -24,10 +26,14 @@ def transcripts(path: Path) -> list[tuple[str, int, str]]:
     """(command, exit code, output) of every command in the file."""
     found: list[tuple[str, int, list[str]]] = []
     for block in BLOCK.findall(path.read_text()):
-        for line in block.splitlines():
+        lines = iter(block.splitlines())
+        for line in lines:
             if line.startswith("$ "):
                 code = EXIT.search(line)
-                found.append((EXIT.sub("", line[2:]), int(code[1]) if code else 0, []))
+                command = EXIT.sub("", line[2:])
+                if command.endswith("<< 'END'"):
+                    command = "\n".join([command, *itertools.takewhile(lambda inner: inner != "END", lines), "END"])
+                found.append((command, int(code[1]) if code else 0, []))
             else:
                 assert found, f"{path}: output before the first command: {line}"
                 found[-1][2].append(line)
@@ -82,3 +88,9 @@ LINK = re.compile(r"\]\((?!https?:|#|mailto:)([^)#]+)(?:#[^)]*)?\)")
 def test_links_lead_somewhere(path: Path):
     broken = [target for target in LINK.findall(path.read_text()) if not (path.parent / target).exists()]
     assert not broken
+
+
+def test_the_policy_that_the_tutorial_shows_is_the_beginning_of_the_example():
+    text = (ROOT / "docs" / "tutorial-policies.md").read_text()
+    (shown,) = re.findall(r"^```policy-file\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    assert (ROOT / "examples" / "policies" / "office.policy").read_text().startswith(shown)
