@@ -20,8 +20,6 @@ from pratique.errors import CannotError, PratiqueError
 if TYPE_CHECKING:
     from pratique.host import Host
 
-#: The overlay of an unprivileged user (`userxattr`) came with this kernel.
-OLDEST_KERNEL: Final = (5, 11)
 #: Bytes a session may well need: an unpacked program and the pre-images of what it changes.
 LEAST_SPACE: Final = 512 * 1024 * 1024
 
@@ -63,7 +61,7 @@ def run(args: argparse.Namespace) -> int:
 def examine(role_file: Path | None = None) -> list[Check]:
     """Every check, each contained: one that breaks is itself a finding."""
     looks: dict[str, Callable[[], Iterator[Check]]] = {
-        "python": _python, "kernel": _kernel, "quarantine": _quarantine, "tools": _tools, "state directory": _state,
+        "python": _python, "user": _user, "quarantine": _quarantine, "tools": _tools, "state directory": _state,
         "plugins and policy": lambda: _configured(role_file),
     }  # fmt: skip
     found: list[Check] = []
@@ -85,14 +83,7 @@ def _python() -> Iterator[Check]:
     )  # fmt: skip
 
 
-def _kernel() -> Iterator[Check]:
-    release = platform.release()
-    words = [word for word in release.replace("-", ".").split(".")[:2] if word.isdigit()]
-    new_enough = platform.system() == "Linux" and tuple(map(int, words)) >= OLDEST_KERNEL
-    yield Check(
-        name="kernel", ok=new_enough, detail=f"{platform.system()} {release} {platform.machine()}",
-        mend=f"use Linux {OLDEST_KERNEL[0]}.{OLDEST_KERNEL[1]} or newer",
-    )  # fmt: skip
+def _user() -> Iterator[Check]:
     root = os.geteuid() == 0
     means = "packages of the whole system can be judged" if root else (
         "what is yours can be judged; system packages need root (sudo pratique run ...)")  # fmt: skip

@@ -1,0 +1,30 @@
+"""`make demo` is the first thing people run: it must end well and show what it promises."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.mark.root
+@pytest.mark.network
+def test_the_demo_runs_to_its_end():
+    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "TERM": "dumb"}
+    done = subprocess.run(
+        [ROOT / "examples" / "demo"], env=environment, stdin=subprocess.DEVNULL, text=True, timeout=200,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout
+    for promised in (
+        "CLEAN  0 of 100", "Hello, world!",
+        "UNDESIRABLE  300 of 100", "~/.ssh/id_ed25519  opened, saw an empty stand-in", "(exit code 10",
+        "left out   Starts with the desktop", "Sunny, as far as this program can tell.", "# my own settings\n",
+        "is evidence of, by baseline",
+    ):  # fmt: skip
+        assert promised in done.stdout
