@@ -1,10 +1,9 @@
-"""Questions on the terminal: what is offered fits the line. Keys and answers are tried in tests/run/test_attended.py."""
+"""Questions on the terminal: what is offered fits the line."""
 
 from __future__ import annotations
 
-from pratique_prompts.terminal import offered
-
 from pratique.hookspecs import Choice, Question
+from pratique_prompts.terminal import offered
 
 QUESTION = Question(
     title="What shall be done?",
