@@ -104,3 +104,21 @@ def test_an_invalid_role_file_stops_other_commands_with_3(pratique, own):
 
 def test_without_a_verb_usage_is_shown(pratique):
     assert pratique("host").code == 2
+
+
+def test_taking_out_what_was_not_set_says_so(pratique, tmp_path):
+    file = tmp_path / "mine.yaml"
+    file.write_text(TEXT)
+    assert (
+        "nothing.there was not set; nothing is changed"
+        in pratique("host", "unset", "nothing.there", "--host", file).out
+    )
+    assert file.read_text() == TEXT
+
+
+def test_a_name_that_is_not_installed_is_noted_when_it_is_set(pratique, tmp_path):
+    file = tmp_path / "mine.yaml"
+    file.write_text("role: laptop\n")
+    said = pratique("host", "set", "plugins.disable", "[terminl]", "--host", file).out
+    assert "note: plugins.disable names terminl, which is not installed here" in said
+    assert "note" not in pratique("host", "set", "name", "osaka", "--host", file).out

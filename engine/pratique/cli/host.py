@@ -113,6 +113,7 @@ def _set(args: argparse.Namespace) -> int:
     if args.host is None and source == rolefile.shipped():
         target = places.config() / "host.yaml"  # the shipped file stays as it is
     value = args.value if args.verb == "set" else None
+    before = source.read_bytes() if source.exists() else b""
     try:
         change(source, args.key, value, onto=target)
     except OSError as error:
@@ -123,6 +124,14 @@ def _set(args: argparse.Namespace) -> int:
         raise HostFileError(f"{error}", hint=f"{target} was not changed") from None
     if args.json:
         print(json.dumps({"file": str(target), "key": args.key, "value": value}))
+        return 0
+    if value is not None:
+        print(f"{target}: {args.key} is now {value}")
+    elif target.read_bytes() == before:
+        print(f"{target}: {args.key} was not set; nothing is changed")
     else:
-        print(f"{target}: {args.key} {f'is now {value}' if value is not None else 'is taken out'}")
+        print(f"{target}: {args.key} is taken out")
+    for sentence in _not_installed(rolefile.read(target)) if value is not None else ():
+        if sentence.startswith(f"{args.key} "):
+            print(f"  note: {sentence}")
     return 0
