@@ -169,7 +169,7 @@ class Vocabulary(Mapping[str, EventKind]):
 _F = Field
 
 STANDARD_KINDS: Final[tuple[EventKind, ...]] = (
-    # -- files. A new regular file is `file.create` and, when it has content, `file.write`.
+    # -- files. A new file with content, and a link that leads elsewhere, is `file.create` and `file.write`.
     EventKind(
         "file.create",
         "A file, directory, link, socket, pipe or device came into being",
@@ -182,7 +182,7 @@ STANDARD_KINDS: Final[tuple[EventKind, ...]] = (
     ),
     EventKind(
         "file.write",
-        "The content of a regular file was written; `added` and `removed` hold the lines of a text file",
+        "The content at a path changed (a link: to what it leads to); `added` and `removed` hold the lines of a text",
         path=_F.path,
         size=_F.size,
         added=_F.text,

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pratique import STANDARD_KINDS, Effect, Event, EventKind, Session, hookimpl
+from pratique_detectors.changed_lines import changed_lines
+from pratique_detectors.through_links import MOST_PATHS, names_beneath, resolved, seen_through
 
 _EMITTED = (
     "file.create", "file.write", "file.delete", "file.mode", "file.owner", "file.attribute",
     "account.add", "account.modify", "account.delete", "service.add", "service.enable",
     "package.install", "package.remove",
 )  # fmt: skip
-
-#: Most of a text file that is compared line by line; what a policy asks of lines concerns settings, not data.
-LARGEST_TEXT = 64 * 1024  # bytes
-#: Most text an event carries in `added` or `removed`.
-MOST_LINES = 16 * 1024  # characters
 
 
 @hookimpl
@@ -26,48 +23,40 @@ def event_kinds() -> list[EventKind]:
 
 @hookimpl
 def observe(session: Session) -> Iterator[Event]:
+    files = {effect.path: effect for effect in session.effects(type="file")}
     for effect in session.effects():
         if effect.type == "file":
-            yield from file_events(effect, session)
+            yield from file_events(effect, session, files)
         elif effect.type == "account":
             yield account_event(effect)
         elif effect.type == "service":
             yield from service_event(effect)
         elif effect.type == "package":
             yield package_event(effect)
+    yield from events_through_links(files)
 
 
 def _event(kind: str, effect: Effect, **fields: Any) -> Event:
     return Event(kind, process=effect.process, component=effect.component, effect=effect.id, **fields)
 
 
-def file_events(effect: Effect, session: Session) -> Iterator[Event]:
+def file_events(effect: Effect, session: Session, files: Mapping[str, Effect]) -> Iterator[Event]:
     """What happened to one path, in the order a program would have done it."""
     before, after = effect.before, effect.after
-    packaged = effect.details.get("by_package_manager") == "true"
-    package = effect.details.get("package", "")
+    by = _by(effect)
     if after is None or (before is not None and before.type != after.type):
-        yield _event(
-            "file.delete", effect,
-            path=effect.path, type=before.type if before else "", by_package_manager=packaged, package=package,
-        )  # fmt: skip
+        yield _event("file.delete", effect, path=effect.path, type=before.type if before else "", **by)
     if after is None:
         return
     new = before is None or before.type != after.type
-    if new or (after.type == "link" and before is not None and after.target != before.target):
+    led_elsewhere = after.type == "link" and (new or before is None or after.target != before.target)
+    if new or led_elsewhere:
         yield _event(
-            "file.create", effect,
-            path=effect.path, type=after.type, target=after.target, mode=after.mode,
-            by_package_manager=packaged, package=package,
+            "file.create", effect, path=effect.path, type=after.type, target=after.target, mode=after.mode, **by
         )  # fmt: skip
     old_hash = before.sha256 if before is not None and before.type == "file" else ""
-    if after.type == "file" and (after.size if new else after.sha256 != old_hash):
-        added, removed = changed_lines(effect, session)
-        yield _event(
-            "file.write", effect,
-            path=effect.path, size=after.size, added=added, removed=removed, executable=bool(after.mode & 0o111),
-            by_package_manager=packaged, package=package,
-        )  # fmt: skip
+    if led_elsewhere or (after.type == "file" and (after.size if new else after.sha256 != old_hash)):
+        yield from write_events(effect, session, files)
     capabilities = effect.details.get("capabilities", "")
     special = after.mode & 0o6000 or (after.type == "file" and after.mode & 0o002) or capabilities
     if (new and special) or (not new and before is not None and (after.mode != before.mode or capabilities)):
@@ -75,31 +64,57 @@ def file_events(effect: Effect, session: Session) -> Iterator[Event]:
             "file.mode", effect,
             path=effect.path, mode=after.mode, setuid=after.type == "file" and bool(after.mode & 0o4000),
             setgid=after.type == "file" and bool(after.mode & 0o2000),
-            world_writable=after.type != "link" and bool(after.mode & 0o002), capabilities=capabilities,
-            by_package_manager=packaged, package=package,
+            world_writable=after.type != "link" and bool(after.mode & 0o002), capabilities=capabilities, **by,
         )  # fmt: skip
     if before is not None and not new and (before.uid, before.gid) != (after.uid, after.gid):
         yield _event("file.owner", effect, path=effect.path, owner=str(after.uid), group=str(after.gid))
+    for name, value in effect.details.items():
+        if name.startswith("xattr:"):
+            yield _event("file.attribute", effect, path=effect.path, name=name.removeprefix("xattr:"), value=value)
 
 
-def changed_lines(effect: Effect, session: Session) -> tuple[str, str]:
-    """Lines that came and went in a small text file; ("", "") for anything else, and for a hidden file's stand-in."""
-    if effect.unfit or effect.after is None or effect.after.size > LARGEST_TEXT:
-        return "", ""
-    new = _lines(session.read(effect.path, LARGEST_TEXT + 1))
-    old = _lines(session.read_before(effect.path, LARGEST_TEXT + 1)) if effect.before is not None else []
-    if new is None or old is None:
-        return "", ""
-    had, has = set(old), set(new)
-    added = "\n".join(line for line in new if line not in had)
-    removed = "\n".join(line for line in old if line not in has)
-    return added[:MOST_LINES], removed[:MOST_LINES]
+def _by(effect: Effect) -> dict[str, Any]:
+    return {
+        "by_package_manager": effect.details.get("by_package_manager") == "true",
+        "package": effect.details.get("package", ""),
+    }
 
 
-def _lines(content: bytes | None) -> list[str] | None:
-    if content is None or len(content) > LARGEST_TEXT or b"\0" in content:
-        return None
-    return content.decode("utf-8", "replace").splitlines()
+def write_events(effect: Effect, session: Session, files: Mapping[str, Effect]) -> Iterator[Event]:
+    """New content at a path. That of a link is what it leads to."""
+    after = effect.after
+    assert after is not None
+    content = effect
+    if after.type == "link":
+        content = files.get(resolved(effect.path, files), effect)
+        after = content.after or after
+    for added, removed in changed_lines(effect, content, session):
+        yield _event(
+            "file.write", effect,
+            path=effect.path, size=after.size, added=added, removed=removed,
+            executable=after.type == "file" and bool(after.mode & 0o111), **_by(effect),
+        )  # fmt: skip
+
+
+def events_through_links(files: Mapping[str, Effect]) -> Iterator[Event]:
+    """A link to a directory puts everything in it in another place, too. Revert such a thing by dropping the link."""
+    beneath = names_beneath(files)
+    told = 0
+    for link in files.values():
+        if link.after is None or link.after.type != "link":
+            continue
+        for path, found in seen_through(link, files, beneath):
+            after = found.after
+            assert after is not None
+            told += 1
+            if told > MOST_PATHS:
+                raise ValueError(f"links lead to more than {MOST_PATHS:,} paths; the rest was not told a second time")
+            yield _event(
+                "file.create", link, path=path, type=after.type, target=after.target, mode=after.mode, **_by(link)
+            )
+            if after.type in ("file", "link"):
+                yield _event("file.write", link, path=path, size=after.size, added="", removed="",
+                             executable=after.type == "file" and bool(after.mode & 0o111), **_by(link))  # fmt: skip
 
 
 def account_event(effect: Effect) -> Event:

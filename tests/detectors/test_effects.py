@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from pratique.events import Event
 from pratique.recording import Effect, FileState
 from pratique.testing import FakeSession, conformance, record
@@ -44,10 +46,19 @@ def test_changed_lines_are_those_that_came_and_went():
 
 
 def test_binary_and_large_files_have_no_lines():
-    effect = change("modify", before=state(sha256="old"), after=state())
-    assert told(effect, now=b"\0\1", before=b"a")[0].fields["added"] == ""
-    large = change(after=state(size=10**6))
+    effect = change("modify", path="/usr/x", before=state(sha256="old"), after=state())
+    assert told(effect, now=b"\0\1\na", before=b"a")[0].fields["added"] == ""
+    large = change(path="/usr/x", after=state(size=10**6))
     assert told(large, now=b"x\n" * 10**5)[1].fields["added"] == ""
+
+
+@pytest.mark.parametrize("around", [b"# " + b"x" * 10**6 + b"\n", b"# x\n" * 10**5, b"# \0\n", b"\x7fELF\0\n"], ids=len)
+@pytest.mark.parametrize("path", ["/etc/apt/apt.conf.d/99x", "/root/.npmrc", "/usr/lib/python3/dist-packages/x.pth"])
+def test_a_line_of_settings_is_not_hidden_by_what_is_around_it(path, around):
+    content = around + b"evil\n" + around
+    events = told(change(path=path, after=state(size=len(content))), now=content)
+    assert "evil" in {line for event in events[1:] for line in event.fields["added"].split("\n")}
+    assert all(len(event.fields["added"]) <= 64 * 1024 for event in events[1:])
 
 
 def test_a_stand_in_is_never_compared_with_what_it_hides():
@@ -74,8 +85,13 @@ def test_a_changed_owner_is_told():
 def test_a_file_that_became_a_link_went_and_came():
     link = state(type="link", target="/dev/null", sha256="", size=0, mode=0o777)
     events = told(change("modify", path="/root/.bash_history", before=state(), after=link))
-    assert [event.kind for event in events] == ["file.delete", "file.create"]
+    assert [event.kind for event in events] == ["file.delete", "file.create", "file.write"]
     assert events[1].fields["target"] == "/dev/null"
+
+
+def test_an_attribute_is_told():
+    (event,) = told(change("modify", before=state(), after=state(), details={"xattr:user.x": "1"}))
+    assert (event.kind, event.fields["name"], event.fields["value"]) == ("file.attribute", "user.x", "1")
 
 
 def test_what_a_package_owns_is_by_the_package_manager():
@@ -98,7 +114,8 @@ def test_accounts_services_and_packages_have_events_of_their_own():
     ]
     events = record(detector, FakeSession(effects=effects))
     assert [event.kind for event in events] == [
-        "account.add", "account.add", "account.modify", "service.enable", "service.add", "package.install", "package.remove",
+        "account.add", "account.add", "account.modify", "service.enable", "service.add", "package.install",
+        "package.remove",
     ]  # fmt: skip
     assert [events[0].fields["uid"], events[1].fields["uid"]] == [0, None]
     assert events[0].fields["can_log_in"] is True
