@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -82,3 +84,33 @@ with Quarantine(spec) as quarantine:
             [*command, sys.executable, program], env=environment, capture_output=True, text=True, check=False
         )
         assert done.stdout == f"0\n['{tmp_path}/y']\n", done.stderr
+
+
+@pytest.mark.root
+def test_a_home_below_directories_of_others_can_be_written(ordinary_user, python_for_all):
+    """Such as /home/staff/ann: copying up /home/staff is not the user's to do."""
+    staff = Path(tempfile.mkdtemp(prefix="pratique-staff-", dir="/home"))
+    try:
+        staff.chmod(0o755)
+        home = staff / "deep" / "ann"
+        home.mkdir(parents=True)
+        os.chown(home, ordinary_user.uid, 0)
+        program = f"""
+import os
+from pathlib import Path
+from pratique.sandbox.quarantine import Quarantine
+from pratique.sandbox.spec import Spec
+script = "mkdir ~/bin && echo x > ~/bin/tool; touch {staff}/no {staff}/deep/no"
+spec = Spec(id="u", place=Path({str(ordinary_user.home)!r}) / "staff", home={str(home)!r}, command=("sh", "-c", script),
+    environment={{"PATH": "/usr/bin:/bin", "HOME": {str(home)!r}}}, uid=os.getuid(), gid=os.getgid())
+with Quarantine(spec) as quarantine:
+    quarantine.run()
+    print([effect.path for effect in quarantine.effects()])
+    print(len(quarantine.commit(quarantine.effects()).applied))
+"""
+        done = as_user(ordinary_user, python_for_all, "-c", program)
+        assert done.stdout.splitlines() == [f"['{home}/bin', '{home}/bin/tool']", "2"], done.stderr
+        assert (home / "bin" / "tool").read_text() == "x\n"
+        assert sorted(path.name for path in (*staff.iterdir(), *home.parent.iterdir())) == ["ann", "deep"]
+    finally:
+        shutil.rmtree(staff)

@@ -25,7 +25,7 @@ _PSEUDO = frozenset({
     "fusectl", "hugetlbfs", "mqueue", "nsfs", "proc", "pstore", "rpc_pipefs", "securityfs", "selinuxfs", "sysfs",
     "tracefs",
 })  # fmt: skip
-#: Directories everybody may write to but somebody else owns: an ordinary user's overlay cannot copy them up.
+#: Directories everybody may write to but somebody else owns.
 _SHARED = ("/var/tmp",)  # noqa: S108
 
 
@@ -102,9 +102,28 @@ def plan_as_root(found: Iterable[Mount], hidden: Iterable[str] = ()) -> tuple[St
     return (*steps, *(Step(kind="cover", at=path) for path in hidden))
 
 
-def plan_as_user(found: Iterable[Mount], hidden: Iterable[str] = ()) -> tuple[Step, ...]:
-    """A skeleton of `/` whose directories are overlays as far up as the kernel lets them be."""
+def _beneath_foreign(top: str, place: str) -> str | None:
+    """The first directory from `top` down to `place` that the user may write to, but that no overlay of `top` can hold.
+
+    A write copies up all directories on its way, and in a user name space those of other owners cannot be.
+    """
+    path, foreign = top.rstrip("/"), False
+    for name in place[len(path) + 1 :].split("/"):
+        path = f"{path}/{name}"
+        found = os.lstat(path)
+        foreign = foreign or (found.st_uid, found.st_gid) != (os.geteuid(), os.getegid())
+        if foreign and os.access(path, os.W_OK):
+            return path
+    return None
+
+
+def plan_as_user(found: Iterable[Mount], hidden: Iterable[str] = (), own: Iterable[str] = ()) -> tuple[Step, ...]:
+    """A skeleton of `/` whose directories are overlays as far up as the kernel lets them be.
+
+    `own` are directories where the program must be able to write, such as the user's home, wherever they lie.
+    """
     hidden = tuple(hidden)
+    writable = [os.path.realpath(place) for place in (*_SHARED, *own) if os.path.isdir(place)]  # noqa: PTH112
     known = {mount.at: mount for mount in found}
     points = [mount.at for mount in _looked_at(known.values(), hidden)]
     steps: list[Step] = []
@@ -138,9 +157,9 @@ def plan_as_user(found: Iterable[Mount], hidden: Iterable[str] = ()) -> tuple[St
                 visit(f"{path.rstrip('/')}/{name}")
         else:
             add("overlay", path)
-            for shared in _SHARED:
-                if below(shared, path) and shared != path and Path(shared).is_dir():
-                    add("overlay", shared)
+            apart = {_beneath_foreign(path, place) for place in writable if below(place, path) and place != path}
+            for directory in sorted(filter(None, apart)):
+                add("overlay", directory)
 
     visit("/")
     return (*steps, *(Step(kind="cover", at=path) for path in hidden))

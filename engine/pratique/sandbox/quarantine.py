@@ -98,7 +98,10 @@ class Quarantine:
         terminal = _person() if spec.attended else None
         room = Watch(_make_place(spec.place), spec.size_limit)
         room.begin()
-        steps = (layers.plan_as_user if mapped else layers.plan_as_root)(layers.mounts(), _own_places(spec))
+        if mapped:
+            steps = layers.plan_as_user(layers.mounts(), _own_places(spec), (spec.home, spec.directory))
+        else:
+            steps = layers.plan_as_root(layers.mounts(), _own_places(spec))
         kept = self._prepare(mapped, layers.layers(steps))
         overlaid = [one for one in kept.hidden if layers.in_one_layer(one.path, steps)]
         readers: tuple[int, int] | None = None
