@@ -7,6 +7,7 @@ change it.
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import shutil
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import tarfile
 import textwrap
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -71,23 +73,36 @@ def _only(directory: Path, pattern: str = "*") -> Path:
     return found[0]
 
 
+@cache
+def _offered(*packages: str) -> str:
+    """A word for what the package lists offer now: a package kept from other lists may not install any more."""
+    offered = _run("apt-get", "-q", "--print-uris", "download", *packages)
+    return hashlib.sha256(offered.encode()).hexdigest()[:8]
+
+
+def _download(directory: Path, *packages: str) -> None:
+    # apt drops its rights to write there unless the directory is everybody's to enter.
+    _run("apt-get", "-o", "APT::Sandbox::User=root", "download", *packages, cwd=directory)
+
+
 def debian(package: str) -> Path:
     """The .deb of a package, from the machine's own mirror."""
-    with _once(f"deb-{package}") as making:
+    place = f"deb-{package}-{_offered(package)}"
+    with _once(place) as making:
         if making is not None:
-            # apt drops its rights to write there unless the directory is everybody's to enter.
-            _run("apt-get", "-o", "APT::Sandbox::User=root", "download", package, cwd=making)
-    return _only(CACHE / f"deb-{package}", "*.deb")
+            _download(making, package)
+    return _only(CACHE / place, "*.deb")
 
 
 def debian_closure(package: str) -> list[Path]:
     """The .deb files that installing the package would take on this machine, itself among them."""
-    with _once(f"closure-{package}") as making:
+    lines = _run("apt-get", "install", "--simulate", "--yes", package).splitlines()
+    names = sorted(line.split()[1] for line in lines if line.startswith("Inst ")) or [package]
+    place = f"closure-{package}-{_offered(*names)}"
+    with _once(place) as making:
         if making is not None:
-            lines = _run("apt-get", "install", "--simulate", "--yes", package).splitlines()
-            names = [line.split()[1] for line in lines if line.startswith("Inst ")] or [package]
-            _run("apt-get", "-o", "APT::Sandbox::User=root", "download", *names, cwd=making)
-    return sorted((CACHE / f"closure-{package}").glob("*.deb"))
+            _download(making, *names)
+    return sorted((CACHE / place).glob("*.deb"))
 
 
 def npm(name: str) -> Path:
