@@ -5,6 +5,10 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pratique.report import Report
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -57,11 +61,22 @@ def run(args: argparse.Namespace) -> int:
         print("no sessions yet: `pratique run INSTALLER` makes the first")
     for report in reports:
         when = time.strftime("%Y-%m-%d %H:%M", time.localtime(report.started))
-        verdict = f"{report.verdict.verdict} {shown(report.verdict.total)}" if report.verdict else report.ended
-        choice = report.decision.choice if report.decision else "-"
+        verdict: str = report.ended
+        if report.verdict:
+            verdict = f"{report.verdict.verdict} {shown(report.verdict.total).removesuffix('.0')}"
         console.print(
-            f"{report.id}  {when}  {verdict:<18} {choice:<8} {screen.printable(report.subject.name)}",
+            f"{report.id}  {when}  {verdict:<18} {_outcome(report):<8} {screen.printable(report.subject.name)}",
             highlight=False,
             markup=False,
+            soft_wrap=True,
         )
     return 0
+
+
+def _outcome(report: Report) -> str:
+    """What became of it, in a word: the decision, unless the installer failed and nothing came of that."""
+    if report.decision is None:
+        return "-"
+    if report.decision.choice != "refuse" and report.installer_exit_status and not any(e.kept for e in report.effects):
+        return "failed"
+    return report.decision.choice
