@@ -23,4 +23,4 @@ def test_each_session_is_one_line_that_says_what_became_of_it(pratique, state, s
     history.save(make(recording, Policy(name="p"), verdict, decision=decision))
     (line,) = pratique("history").out.splitlines()
     assert line.startswith("7f3a0000")
-    assert f"clean 0             {word:<8} pip install" in line
+    assert f"clean 0            {word:<8} pip install" in line

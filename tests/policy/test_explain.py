@@ -150,6 +150,11 @@ def test_conditions_read_as_they_are_written() -> None:
     assert [wording.condition(condition) for condition, _ in CONDITIONS] == [text for _, text in CONDITIONS]
 
 
+def test_a_path_is_shown_to_its_last_name() -> None:
+    path = "/home/" + "deep/" * 30 + "id_ed25519"
+    assert wording.event("file.read", {"path": path}) == f'file.read path "{path}"'
+
+
 def test_a_long_text_in_an_event_is_cut() -> None:
     text = wording.event("file.write", {"path": "/x", "added": "line\n" * 100, "removed": None})
     assert len(text) < 130

@@ -117,11 +117,15 @@ def _within(seconds: float | None) -> str:
 
 
 def event(kind: str, fields: Mapping[str, FieldValue]) -> str:
-    """`file.write path "/x", size 3`: an event in a line; long texts are cut, empty ones left out."""
-    parts = (f"{name} {_cut(constant(value))}" for name, value in fields.items() if value not in (None, ""))
+    """`file.write path "/x", size 3`: an event in a line; long texts are cut, paths hardly; empty ones left out."""
+    parts = (
+        f"{name} {_cut(constant(value), 400 if str(value).startswith('/') else 80)}"
+        for name, value in fields.items()
+        if value not in (None, "")
+    )
     return f"{kind} {', '.join(parts)}".rstrip()
 
 
-def _cut(text: str, longest: int = 80) -> str:
+def _cut(text: str, longest: int) -> str:
     line = text.replace("\n", " | ")
     return line if len(line) <= longest else f'{line[: longest - 4]}..."'
