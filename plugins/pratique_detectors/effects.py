@@ -7,7 +7,7 @@ from typing import Any
 
 from pratique import STANDARD_KINDS, Effect, Event, EventKind, Session, hookimpl
 from pratique_detectors.changed_lines import changed_lines
-from pratique_detectors.through_links import MOST_PATHS, names_beneath, resolved, seen_through
+from pratique_detectors.through_links import MOST_PATHS, links_before, names_beneath, other_ways, resolved, seen_through
 
 _EMITTED = (
     "file.create", "file.write", "file.delete", "file.mode", "file.owner", "file.attribute",
@@ -24,9 +24,13 @@ def event_kinds() -> list[EventKind]:
 @hookimpl
 def observe(session: Session) -> Iterator[Event]:
     files = {effect.path: effect for effect in session.effects(type="file")}
+    links = links_before(session.home)
     for effect in session.effects():
         if effect.type == "file":
-            yield from file_events(effect, session, files)
+            for event in file_events(effect, session, files):
+                yield event
+                for path in other_ways(effect.path, links):
+                    yield _event(event.kind, effect, **{**event.fields, "path": path})
         elif effect.type == "account":
             yield account_event(effect)
         elif effect.type == "service":

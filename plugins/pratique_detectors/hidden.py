@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pratique import STANDARD_KINDS, Event, EventKind, Session, hookimpl
+from pratique_detectors.through_links import links_before, other_ways
 
 
 @hookimpl
@@ -14,5 +15,8 @@ def event_kinds() -> list[EventKind]:
 
 @hookimpl
 def observe(session: Session) -> Iterator[Event]:
-    for path in session.opened():
-        yield Event("file.read", time=session.now(), path=path, hidden=True)
+    links = links_before(session.home)
+    for real in session.opened():
+        now = session.now()
+        for path in (real, *other_ways(real, links)):
+            yield Event("file.read", time=now, path=path, hidden=True)

@@ -1,8 +1,14 @@
-"""Where a link the program left leads: what is put in one place can be there in another, by another name."""
+"""Links: what is put in one place can be there in another, by another name.
+
+Those the program left are in its effects. Those that were there before are looked for where people keep them: settings
+in a home are often links to where they are looked after, and a home itself may be one.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
 from pathlib import Path
 
 from pratique import Effect
@@ -11,6 +17,8 @@ from pratique import Effect
 MOST_LINKS = 40
 #: Paths of one session that are told a second time because a link leads to them.
 MOST_PATHS = 200_000
+#: Entries looked at for links that were there before, in a home and in /etc each.
+MOST_ENTRIES = 20_000
 
 
 def resolved(path: str, effects: Mapping[str, Effect]) -> str:
@@ -81,3 +89,33 @@ def names_beneath(effects: Mapping[str, Effect]) -> dict[str, list[str]]:
             found[above or "/"][name] = None
             above, _, name = above.rpartition("/")
     return {directory: list(names) for directory, names in found.items()}
+
+
+def links_before(home: str) -> list[tuple[str, str]]:
+    """(real path, path by way of a link): a home that is a link, links in it, in its hidden directories, in /etc."""
+    found = []
+    real = os.path.realpath(home)
+    if real != home.rstrip("/"):
+        found.append((real, home.rstrip("/")))
+    hidden = (entry for entry in _entries(home) if entry.name.startswith(".") and entry.is_dir(follow_symlinks=False))
+    places = [home, *(entry.path for entry in hidden), "/etc"]
+    for entry in (entry for place in places for entry in _entries(place) if entry.is_symlink()):
+        target = os.path.realpath(entry.path)
+        if target != "/":
+            found.append((target, entry.path))
+    return found
+
+
+def _entries(directory: str) -> list[os.DirEntry[str]]:
+    try:
+        with os.scandir(directory) as entries:
+            return list(islice(entries, MOST_ENTRIES))
+    except OSError:
+        return []
+
+
+def other_ways(path: str, links: Iterable[tuple[str, str]]) -> Iterator[str]:
+    """The same path by way of the links."""
+    for real, way in links:
+        if path == real or path.startswith(real + "/"):
+            yield way + path[len(real) :]

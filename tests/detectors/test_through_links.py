@@ -67,3 +67,25 @@ def test_more_paths_than_can_be_told_are_an_error_that_is_said(monkeypatch):
 def test_a_link_to_nothing_the_program_left_is_written_all_the_same():
     assert written(link("/root/.bashrc", "/dev/null"))["/root/.bashrc"] == (2, "")
     assert through_links.resolved("/root/.bashrc", {"/root/.bashrc": link("/root/.bashrc", "/dev/null")}) == "/dev/null"
+
+
+def test_what_a_link_in_the_home_leads_to_is_written_by_its_name_too(tmp_path: Path):
+    (tmp_path / "kept" / "config").mkdir(parents=True)
+    (tmp_path / ".bashrc").symlink_to("kept/rc")
+    (tmp_path / ".config").mkdir()
+    (tmp_path / ".config" / "autostart").symlink_to(tmp_path / "kept" / "config")
+    session = FakeSession(
+        effects=[file(f"{tmp_path}/kept/rc"), file(f"{tmp_path}/kept/config/x.desktop", 2), file("/opt/other", 3)],
+        home=str(tmp_path),
+    )
+    told = {(event.fields["path"], event.effect) for event in record(detector, session) if event.kind == "file.write"}
+    assert {(f"{tmp_path}/.bashrc", 1), (f"{tmp_path}/.config/autostart/x.desktop", 2)} <= told
+    assert len(told) == 5
+
+
+def test_in_a_home_that_is_a_link_everything_has_the_home_s_name_too(tmp_path: Path):
+    (tmp_path / "real").mkdir()
+    (tmp_path / "home").symlink_to("real")
+    session = FakeSession(effects=[file(f"{tmp_path}/real/.bashrc")], home=str(tmp_path / "home"))
+    told = {event.fields["path"] for event in record(detector, session)}
+    assert told == {f"{tmp_path}/real/.bashrc", f"{tmp_path}/home/.bashrc"}
