@@ -79,12 +79,10 @@ class Scene:
     def sessions(self) -> list[str]:
         """What the sessions left in the state directory, save what an installation can be taken back with."""
         place = self.state / "sessions"
-        return [
-            str(entry)
-            for one in (place.iterdir() if place.is_dir() else ())
-            for entry in (list(one.iterdir()) or [one])
-            if entry.name not in _KEPT_AFTER_COMMIT
-        ]
+        found: list[Path] = []
+        for one in place.iterdir() if place.is_dir() else ():
+            found += (list(one.iterdir()) or [one]) if one.is_dir() else [one]
+        return [str(entry) for entry in found if entry.name not in _KEPT_AFTER_COMMIT]
 
     def _look(self) -> set[tuple[Any, ...]]:
         found: set[tuple[Any, ...]] = set()

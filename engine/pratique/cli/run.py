@@ -45,6 +45,12 @@ exit codes:
                                              130  interrupted
 """
 
+#: What ends whatever a program may have left a terminal in, so that our own words can be seen: another screen, a
+#: scroll region, invisible ink, line-drawing letters, a hidden cursor, reports of the mouse, changed keys.
+PLAIN_AGAIN: Final = (
+    "\x1b[?1047l\x1b7\x1b[r\x1b8\x1b[0m\x0f\x1b(B\x1b[?25h\x1b[?7h\x1b[?5l"
+    "\x1b[?1000l\x1b[?1002l\x1b[?1003l\x1b[?2004l\x1b[?1l\x1b>"
+)
 #: Options of ours that may also stand after the installer, as in `pratique run ./setup.run --without`.
 _TRAILING: Final = frozenset({"--install", "--without", "--refuse", "--json", "--anyway"})
 _WITH_VALUE: Final = frozenset(
@@ -256,6 +262,7 @@ class TerminalFace:
         self._at_line_start = True
         self._last_output = 0.0
         self._asked = False
+        self._steered = False  # the installer sent the terminal more than plain text
 
     def started(self, subject: Subject, launch: Launch) -> None:
         if not self._quiet:
@@ -277,6 +284,7 @@ class TerminalFace:
             # Nobody reads it any more, or there is no room where it goes: no reason to end the installer halfway.
             _drop_output(target)
         self._at_line_start = data.endswith(b"\n")
+        self._steered = self._steered or b"\x1b" in data or b"\x0e" in data
         self._last_output = time.monotonic()
 
     def progress(self, progress: Progress, events: int) -> None:
@@ -298,6 +306,9 @@ class TerminalFace:
 
     def ended(self) -> None:
         self._clear()
+        if self._live and self._steered:
+            sys.stderr.write(PLAIN_AGAIN)
+            sys.stderr.flush()
 
     def ask(self, report: Report, *, can_leave_out: bool, can_remember: bool) -> Reply | None:
         from rich.console import Console

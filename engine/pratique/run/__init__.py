@@ -5,6 +5,7 @@ The stages hand values forward; nothing below calls back up except through the `
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 import time
 from collections.abc import Mapping
@@ -22,6 +23,7 @@ from pratique.policy.model import Policy
 from pratique.policy.score import Verdict
 from pratique.recording import Recording
 from pratique.report import Choice, DecisionPart
+from pratique.run.claimed import claimed
 from pratique.run.concluding import Conclusion, blocked, conclude, cut_short
 from pratique.run.options import Face, Options, Reply, Result
 from pratique.run.preparing import fingerprint, launch_for, network_for, person
@@ -47,8 +49,12 @@ def run(options: Options, policy: Policy, host: Host, face: Face, *, notes: tupl
         return _result(recording, blocked(recording, policy))
     network, network_notes = network_for(options.network, policy, subject)
     launch = launch_for(host, subject, options, network, account, policy)
-    watched = watch(options, policy, host, face, subject=subject, launch=launch, network=network, account=account)
-    with watched.quarantine:
+    with contextlib.ExitStack() as end:
+        session = end.enter_context(claimed())
+        watched = watch(
+            options, policy, host, face, session, subject=subject, launch=launch, network=network, account=account
+        )
+        end.enter_context(watched.quarantine)
         if fingerprint(options.command[0]) != before:
             raise ConflictError(
                 f"{options.command[0]} was changed while it was judged; nothing was committed",

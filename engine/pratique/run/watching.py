@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 import time
 from pathlib import Path
 from typing import Literal
@@ -36,7 +35,7 @@ class Watched(msgspec.Struct, frozen=True):
 
 
 def watch(
-    options: Options, policy: Policy, host: Host, face: Face, *,
+    options: Options, policy: Policy, host: Host, face: Face, session_id: str, *,
     subject: Subject, launch: Launch, network: NetworkRule, account: Person,
 ) -> Watched:  # fmt: skip
     """Run the program, wait for the observers, and put down everything that was seen.
@@ -45,7 +44,6 @@ def watch(
     """
     if launch.describe:
         subject = msgspec.structs.replace(subject, facts={**subject.facts, "description": launch.describe})
-    session_id = secrets.token_hex(4)
     started = time.time()
     mode: Literal["none", "host"] = "host" if network.mode == "host" else "none"
     base = environment.from_host(

@@ -114,15 +114,14 @@ def _wait_for_either(channel: socket.socket, first: int, job: Job) -> None:
     poll = select.poll()
     poll.register(ended, select.POLLIN)
     poll.register(channel, 0)  # hang-up only: the messages are for the controller
-    while True:
-        for descriptor, _ in poll.poll():
-            if descriptor == channel.fileno():
-                signal.pidfd_send_signal(ended, signal.SIGKILL)
-                if job.terminal:
-                    with contextlib.suppress(termios.error):
-                        termios.tcsetattr(job.terminal[0], termios.TCSADRAIN, job.terminal[1])
-            os.waitpid(first, 0)
-            return
+    if channel.fileno() in dict(poll.poll()):
+        signal.pidfd_send_signal(ended, signal.SIGKILL)
+    os.waitpid(first, 0)
+    # Whichever ended first: a controller that is killed takes the program's terminal and so the program with it, well
+    # before its own end of the channel is closed. One that lives will set the same once more.
+    if job.terminal:
+        with contextlib.suppress(termios.error):
+            termios.tcsetattr(job.terminal[0], termios.TCSADRAIN, job.terminal[1])
 
 
 def _close_all_but(*kept: int) -> None:

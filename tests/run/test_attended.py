@@ -1,0 +1,384 @@
+"""A person sits there: the installer's terminal, the one screen and its keys, and the terminal given back."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+import sys
+import termios
+import time
+from collections.abc import Callable, Iterator
+
+import pexpect
+import psutil
+import pyte
+import pytest
+
+pytestmark = pytest.mark.root
+
+Attend = Callable[..., pexpect.spawn]
+EVIL = "echo evil >> ~/.bashrc; touch ~/new"
+
+
+@pytest.fixture
+def attend(scene) -> Iterator[Attend]:
+    """`attend("run", script)`: the command on a terminal of 30 lines and 100 columns."""
+    made: list[pexpect.spawn] = []
+
+    def start(*words: object, env: dict[str, str] | None = None, size: tuple[int, int] = (30, 100)) -> pexpect.spawn:
+        child = pexpect.spawn(
+            sys.executable, ["-m", "pratique.cli.main", *map(str, words)],
+            env={**os.environ, **scene.environment, "TERM": "xterm-256color", **(env or {})},  # type: ignore[arg-type]
+            cwd=str(scene.downloads), dimensions=size, timeout=20, encoding="utf-8", codec_errors="replace",
+        )  # fmt: skip
+        child.delaybeforesend = 0
+        child.usual = termios.tcgetattr(child.child_fd)
+        child.seen = pyte.Screen(size[1], size[0])
+        stream = pyte.Stream(child.seen)
+        child.logfile_read = type("Log", (), {"write": lambda _, text: stream.feed(text), "flush": lambda _: None})()
+        made.append(child)
+        return child
+
+    yield start
+    for child in made:
+        child.close(force=True)
+
+
+def ends(child: pexpect.spawn) -> int:
+    """Its exit code, once it has ended; the terminal must be as it was."""
+    child.expect(pexpect.EOF)
+    assert termios.tcgetattr(child.child_fd) == child.usual
+    child.wait()
+    return child.exitstatus if child.exitstatus is not None else -child.signalstatus
+
+
+def shown(child: pexpect.spawn) -> str:
+    return "\n".join(line.rstrip() for line in child.seen.display)
+
+
+def report(scene) -> dict:
+    """The newest report in the history."""
+    files = sorted((scene.state / "history").glob("*.json"), key=lambda path: path.stat().st_mtime)
+    return json.loads(files[-1].read_text())
+
+
+# -- the installer's terminal -----------------------------------------------------------------------------------------
+
+
+def test_the_installer_s_questions_are_answered_by_the_person(scene, attend):
+    script = scene.script(
+        "printf 'Proceed? [y/N] '; read answer", "echo got:$answer", "stty -echo; printf 'Password: '; read secret",
+        "stty echo; echo; echo long:${#secret}", "touch ~/new",
+    )  # fmt: skip
+    child = attend("run", script)
+    child.expect_exact("Proceed? [y/N] ")
+    child.sendline("yes")
+    child.expect_exact("got:yes")
+    child.expect_exact("Password: ")
+    child.sendline("swordfish")
+    child.expect_exact("long:9")
+    assert ends(child) == 0
+    assert "swordfish" not in shown(child)
+    assert (scene.home / "new").exists()
+
+
+def test_colours_pass_and_the_window_s_size_follows(scene, attend):
+    script = scene.script(
+        "trap 'stty size' WINCH", "stty size", r"printf '\033[1;31mred\033[0m\n'", "echo ready",
+        "while ! [ -e ~/go ]; do sleep 0.1; read -r line && break; done",
+    )  # fmt: skip
+    child = attend("run", script)
+    child.expect_exact("30 100")
+    child.expect_exact("\x1b[1;31mred\x1b[0m")
+    child.expect_exact("ready")
+    child.setwinsize(41, 87)
+    child.expect_exact("41 87")
+    child.sendline("done")
+    assert ends(child) == 0
+
+
+def test_one_interrupt_is_the_installer_s_two_are_ours(scene, attend):
+    script = scene.script("trap 'echo caught' INT", "echo ready", "while :; do sleep 0.1; done")
+    child = attend("run", script)
+    child.expect_exact("ready")
+    child.send("\x03")
+    child.expect_exact("caught")
+    time.sleep(1.2)
+    assert child.isalive()
+    child.send("\x03")
+    child.send("\x03")
+    child.expect_exact("interrupted; nothing was committed")
+    assert ends(child) == 130
+    assert scene.left() == []
+
+
+def test_an_interrupt_that_ends_the_installer_installs_nothing(scene, attend):
+    child = attend("run", "--install", scene.script("touch ~/new", "echo ready", "sleep 100"))
+    child.expect_exact("ready")
+    child.send("\x03")
+    child.expect_exact("the installer itself failed")
+    assert ends(child) == 6
+    assert scene.left() == []
+
+
+CURSES = """
+import curses
+def main(screen):
+    screen.addstr(2, 4, "Install to /opt?")
+    screen.addstr(4, 4, "<Yes>  <No>", curses.A_REVERSE)
+    screen.refresh()
+    key = screen.getkey()
+    screen.addstr(6, 4, f"pressed {key}")
+    screen.refresh()
+    screen.getkey()
+curses.wrapper(main)
+print("left full screen")
+"""
+
+
+def test_a_full_screen_program_works_as_without_us(scene, attend):
+    child = attend("run", scene.python(CURSES))
+    deadline = time.monotonic() + 15
+    while "<No>" not in shown(child) and time.monotonic() < deadline:
+        child.expect([".+", pexpect.TIMEOUT], timeout=0.2)
+    time.sleep(1.2)  # long enough for a live line to show, were there one
+    child.expect([".+", pexpect.TIMEOUT], timeout=0.2)
+    lines = [line.rstrip() for line in child.seen.display]
+    assert lines[2] == "    Install to /opt?"
+    assert lines[4] == "    <Yes>  <No>"
+    assert [line for line in lines if line] == ["    Install to /opt?", "    <Yes>  <No>"]
+    child.send("y")
+    child.expect_exact("pressed y")
+    child.send("q")
+    child.expect_exact("left full screen")
+    assert ends(child) == 0
+
+
+@pytest.mark.skipif(shutil.which("whiptail") is None, reason="the curses program above stands for it")
+def test_whiptail_works(scene, attend):
+    child = attend("run", scene.script("whiptail --yesno 'Install?' 8 40 && echo chose yes"))
+    child.expect_exact("Install?")
+    child.send("\r")
+    child.expect_exact("chose yes")
+    assert ends(child) == 0
+
+
+# -- the live line ----------------------------------------------------------------------------------------------------
+
+
+def test_a_quiet_installer_has_a_live_line_that_leaves_nothing_behind(scene, attend):
+    script = scene.script("echo begin", "sleep 1.6", "echo middle", "printf 'no newline: '; sleep 1.3; echo end")
+    child = attend("run", script)
+    child.expect(r"pratique: \d+ s, \d+ process")
+    child.expect_exact("middle")
+    after = child.read()
+    assert re.search(r"pratique: \d+ s", after.split("end")[0]) is None, "not behind an unfinished line"
+    assert ends(child) == 0
+    lines = [line.rstrip() for line in child.seen.display]
+    at = lines.index("begin")
+    assert lines[at : at + 3] == ["begin", "middle", "no newline: end"]
+    assert not any(re.match(r"pratique: \d+ s", line) for line in lines)
+
+
+def test_the_live_line_never_breaks_what_is_printed(scene, attend):
+    source = (
+        "import sys, time\nfor i in range(40):\n    sys.stdout.write(f'{i:03d}')\n    sys.stdout.flush()\n"
+        "    time.sleep(0.03 if i % 10 else 0.7)\nprint()\n"
+    )
+    child = attend("run", scene.python(source))
+    assert ends(child) == 0
+    expected = "".join(f"{i:03d}" for i in range(40))
+    assert expected in shown(child).replace("\n", "")
+
+
+# -- the question -----------------------------------------------------------------------------------------------------
+
+
+def test_the_screen_is_shown_and_a_key_answers_it(scene, attend):
+    child = attend("run", scene.script(EVIL))
+    child.expect_exact("> ")
+    screen = shown(child)
+    for said in ("UNDESIRABLE  100 of 100", "Runs itself whenever a shell starts", "you were not told", "+1 line",
+                 "[w] install without what is undesirable", "[i] install all", "[r] refuse", "[d] details",
+                 "[h] remember"):  # fmt: skip
+        assert said in screen
+    child.send("w")
+    child.expect_exact("installed")
+    child.expect_exact("left out")
+    assert ends(child) == 0
+    assert (scene.home / ".bashrc").read_text() == "# mine\n"
+    assert (scene.home / "new").exists()
+    assert report(scene)["decision"] == {"choice": "without", "source": "person"}
+    assert shown(child).count("UNDESIRABLE") == 1, "the screen is not shown twice"
+
+
+@pytest.mark.parametrize(("key", "code", "lines"), [("i", 0, 2), ("r", 10, 1), ("I", 0, 2)])
+def test_each_key_does_what_it_says(scene, attend, key, code, lines):
+    child = attend("run", scene.script(EVIL))
+    child.expect_exact("> ")
+    child.send(key)
+    assert ends(child) == code
+    assert len((scene.home / ".bashrc").read_text().splitlines()) == lines
+
+
+def test_wrong_keys_ask_again_and_details_are_shown(scene, attend):
+    child = attend("run", scene.script(EVIL))
+    for key in ("x", "\x1b", "\r", "é"):
+        child.expect_exact("> ")
+        child.send(key)
+        child.expect_exact("please press one of w, i, r, d, h")
+    child.expect_exact("> ")
+    child.send("d")
+    child.expect_exact("+ evil")
+    child.expect("~/.bashrc")
+    child.expect_exact("> ")
+    child.send("r")
+    assert ends(child) == 10
+    assert scene.left() == []
+
+
+def test_what_was_typed_before_the_question_is_no_answer(scene, attend):
+    child = attend("run", scene.script("echo ready", "sleep 0.5", EVIL))
+    child.expect_exact("ready")
+    child.send("iiii")
+    child.expect_exact("> ")
+    time.sleep(0.5)
+    assert child.isalive()
+    child.send("r")
+    assert ends(child) == 10
+
+
+def test_remembered_is_asked_no_more_until_forgotten(scene, attend):
+    script = scene.script(EVIL)
+    child = attend("run", script)
+    child.expect_exact("> ")
+    child.send("h")
+    child.expect_exact("will be remembered")
+    child.expect_exact("> ")
+    child.send("w")
+    assert ends(child) == 0
+    (scene.home / "new").unlink()
+    child = attend("run", script)
+    assert ends(child) == 0
+    assert report(scene)["decision"] == {"choice": "without", "source": "remembered"}
+    assert (scene.home / ".bashrc").read_text() == "# mine\n"
+
+    def decisions(*words):
+        return scene._pratique("decisions", *words, env=scene.environment)
+
+    listed = decisions("list", "--json").json
+    assert [(entry["choice"], entry["name"], entry["in_force"]) for entry in listed] == [("without", "setup.sh", True)]
+    assert 179 < (listed[0]["expires"] - time.time()) / 86400 < 181
+    assert "shell-startup" in decisions("show", listed[0]["id"]).out
+    assert decisions("forget", listed[0]["id"]).code == 0
+    child = attend("run", script)
+    child.expect_exact("> ")
+    child.send("r")
+    assert ends(child) == 10
+
+
+@pytest.mark.parametrize("key", ["\x03", "\x04"])
+def test_giving_up_at_the_question_installs_nothing(scene, attend, key):
+    child = attend("run", scene.script(EVIL))
+    child.expect_exact("> ")
+    child.send(key)
+    child.expect_exact("interrupted; nothing was committed")
+    assert ends(child) == 130
+    assert scene.left() == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_being_ended_at_the_question_installs_nothing_and_gives_the_terminal_back(scene, attend, number):
+    child = attend("run", scene.script(EVIL))
+    child.expect_exact("> ")
+    time.sleep(0.2)
+    child.kill(number)
+    child.expect_exact("interrupted; nothing was committed")
+    assert ends(child) == 130
+    assert scene.left() == []
+
+
+def test_a_terminal_that_goes_away_at_the_question_installs_nothing(scene, attend):
+    child = attend("run", scene.script(EVIL))
+    child.expect_exact("> ")
+    child.close(force=False)
+    deadline = time.monotonic() + 10
+    while scene.left() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert scene.left() == []
+
+
+def test_clean_or_failed_or_told_beforehand_nothing_is_asked(scene, attend):
+    for words, lines, code in [([], ["touch ~/new"], 0), ([], [EVIL, "exit 3"], 10), (["--without"], [EVIL], 0)]:
+        child = attend("run", *words, scene.script(*lines))
+        assert ends(child) == code
+        assert "What shall be done?" not in shown(child)
+
+
+def test_without_is_not_offered_where_it_would_not_help(scene, attend, tmp_path):
+    policy = tmp_path / "ours.policy"
+    policy.write_text(
+        'policy ours { version "1" }\n'
+        'action stays "Stays" { on file.create where path matches "~/new"; weight 100; remedy none }\n'
+    )
+    child = attend("run", "--policy", policy, scene.script(EVIL))
+    child.expect_exact("> ")
+    assert "[w]" not in shown(child)
+    child.send("w")
+    child.expect_exact("please press one of i, r, d, h")
+    child.send("r")
+    assert ends(child) == 10
+
+
+# -- a hostile screen -------------------------------------------------------------------------------------------------
+
+
+def test_what_the_installer_did_to_the_screen_does_not_hide_ours(scene, attend):
+    """Invisible ink, another screen, a scroll region, a hidden cursor, line drawing letters: all ended."""
+    script = scene.script(r"printf '\033[?1049h\033[2J\033[5;6r\033[8m\033[30;40m\033[?25l\016\033(0'", EVIL)
+    child = attend("run", script)
+    child.expect_exact("> ")
+    screen = child.seen
+    row = next(number for number, line in enumerate(screen.display) if "UNDESIRABLE" in line)
+    cell = screen.buffer[row][screen.display[row].index("UNDESIRABLE")]
+    assert (cell.fg, cell.bg) != ("black", "black")
+    assert screen.cursor.hidden is False
+    raw = shown(child)
+    assert "What shall be done?" in raw
+    child.send("r")
+    assert ends(child) == 10
+
+
+def test_no_colour_when_the_person_wants_none(scene, attend):
+    child = attend("run", scene.script("echo evil >> ~/.bashrc"), env={"NO_COLOR": "1"})
+    child.expect_exact("> ")
+    child.send("r")
+    child.expect(pexpect.EOF)
+    assert re.search(r"\x1b\[[0-9;]*m", child.before or "") is None
+
+
+def test_even_killed_we_give_the_terminal_back_and_the_next_run_clears_up(scene, attend):
+    script = scene.script("echo ready", "sleep 100")
+    child = pexpect.spawn(
+        "sh", ["-c", '"$@"; echo shell goes on; read line', "sh", sys.executable, "-m", "pratique.cli.main", "run",
+               str(script)],
+        env={**os.environ, **scene.environment}, timeout=20, encoding="utf-8",  # type: ignore[arg-type]
+    )  # fmt: skip
+    usual = termios.tcgetattr(child.child_fd)
+    try:
+        child.expect_exact("ready")
+        [ours] = psutil.Process(child.pid).children()
+        ours.kill()
+        child.expect_exact("shell goes on")
+        deadline = time.monotonic() + 5
+        while termios.tcgetattr(child.child_fd) != usual and time.monotonic() < deadline:
+            time.sleep(0.02)
+        assert termios.tcgetattr(child.child_fd) == usual
+    finally:
+        child.close(force=True)
+    assert scene.left() != []
+    assert scene.run("--refuse", scene.script("true", name="next.sh")).code == 11
+    assert scene.left() == []
