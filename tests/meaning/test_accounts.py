@@ -111,7 +111,7 @@ _FIELD = st.sampled_from(_ODD) | st.text(st.sampled_from("a0127 +-\t\f\v\r#,x/")
 _LINES = st.lists(st.lists(_FIELD, max_size=8).map(":".join), max_size=8)
 
 
-@settings(max_examples=400, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(_LINES)
 def test_every_account_the_c_library_sees_is_seen(tmp_path, lines):
     content = "\n".join(lines).encode() + b"\n"

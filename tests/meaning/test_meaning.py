@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import msgspec
+import pytest
+
 from pratique.meaning import give_meaning
 from pratique.meaning.packages import node_package
 from pratique.recording import Effect, FileState
@@ -19,7 +22,7 @@ def link(target: str) -> FileState:
 
 
 def meaning(
-    after: Mapping[str, bytes | FileState], before: Mapping[str, bytes] | None = None
+    after: Mapping[str, bytes | FileState], before: Mapping[str, bytes] | None = None, kind: str = "deb"
 ) -> tuple[dict[str, list[Effect]], list[str]]:
     """Effects by type, and the names of the components, for a program that left these files."""
     before = before or {}
@@ -42,7 +45,7 @@ def meaning(
     def read_before(path: str, limit: int) -> bytes | None:
         return before[path][:limit] if path in before else None
 
-    found, components = give_meaning(effects, Subject(path="/tmp/x.deb", name="x"), read, read_before)
+    found, components = give_meaning(effects, Subject(path="/tmp/x.deb", name="x", kind=kind), read, read_before)
     by_type: dict[str, list[Effect]] = {}
     for effect in found:
         by_type.setdefault(effect.type, []).append(effect)
@@ -113,10 +116,48 @@ def test_a_record_cannot_claim_what_lies_outside_its_prefix():
             "/usr/local/bin/toy": b"x",
             "/etc/cron.d/toy": b"x",
             "/etc/profile.d/toy.sh": b"x",
-        }
+        },
+        kind="pip",
     )
     owned = {effect.path for effect in found["file"] if effect.details.get("by_package_manager")}
     assert owned == {f"{site}/toy.py", "/usr/local/bin/toy"}
+
+
+@pytest.mark.parametrize("site", ["", "/etc", "/lib/python3/dist-packages", "/opt"])
+def test_a_record_in_an_odd_place_claims_only_what_lies_beside_it(site):
+    found, _ = meaning(
+        {
+            f"{site}/toy-1.0.dist-info/RECORD": b"/etc/../opt/x,,\n/opt/x,,\n/usr/bin/x,,\n",
+            "/opt/x": b"x",
+            "/usr/bin/x": b"x",
+        },
+        kind="pip",
+    )
+    owned = {effect.path for effect in found["file"] if effect.details.get("by_package_manager")}
+    assert owned - {"/opt/x"} == set()
+    assert ("/opt/x" in owned) == (site == "/opt")
+
+
+def test_what_looks_like_pip_s_or_npm_s_is_theirs_only_where_they_were_started():
+    left: dict[str, bytes | FileState] = {
+        "/opt/node_modules/b/package.json": b"{}",
+        "/opt/python/toy-1.0.dist-info/RECORD": b"toy.pth,,\n",
+        "/opt/python/toy.pth": b"x",
+    }
+    found, components = meaning(left, kind="script")
+    assert not any(effect.details.get("by_package_manager") for effect in found["file"])
+    assert components == ["x", "b", "toy"], "whose the files are is told all the same"
+
+
+@pytest.mark.parametrize("kind", ["npm", "pip"])
+def test_neither_npm_nor_pip_leaves_a_privileged_program(kind):
+    left = {
+        "/opt/node_modules/b/package.json": b"{}",
+        "/opt/node_modules/b/sh": msgspec.structs.replace(FILE, mode=0o4755),
+    }
+    found, _ = meaning(left, kind=kind)
+    by_manager = {effect.path: effect.details.get("by_package_manager") for effect in found["file"]}
+    assert by_manager == {"/opt/node_modules/b/package.json": "true", "/opt/node_modules/b/sh": None}
 
 
 def test_npm_packages_are_the_innermost_directory():
@@ -153,6 +194,15 @@ def test_a_wants_link_made_for_a_packages_unit_is_that_packages():
         ("hello.service", "enable"): "hello",
         ("own.service", "enable"): None,
     }
+
+
+def test_a_python_package_registers_no_service_behind_the_person_s_back():
+    left: dict[str, bytes | FileState] = {
+        "/usr/lib/python3/dist-packages/toy-1.0.dist-info/RECORD": b"/usr/lib/systemd/system/toy.service,,\n",
+        "/usr/lib/systemd/system/toy.service": b"[Unit]",
+    }
+    (service,) = meaning(left, kind="pip")[0]["service"]
+    assert service.details == {"name": "toy.service", "unit": "service", "what": "add", "package": "toy"}
 
 
 def test_an_init_script_and_its_link_are_a_service():

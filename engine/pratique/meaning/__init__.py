@@ -34,7 +34,7 @@ def give_meaning(
 ) -> tuple[tuple[Effect, ...], tuple[Component, ...]]:
     """File effects in, all effects and the components out. Ids of the file effects stay as they are."""
     main = main_component(subject)
-    ownership = packages.ownership(effects, read, read_before)
+    ownership = packages.ownership(effects, read, read_before, subject.kind)
     owned = tuple(_with_owner(effect, ownership, main.name) for effect in effects)
     found = [
         *ownership.changes,
@@ -56,7 +56,9 @@ def give_meaning(
 def _with_owner(effect: Effect, ownership: Ownership, main: str) -> Effect:
     package = ownership.package_of(effect.path)
     if package is not None:
-        details = {**effect.details, "package": package, "by_package_manager": "true"}
+        details = {**effect.details, "package": package}
+        if ownership.is_by_manager(effect):
+            details["by_package_manager"] = "true"
         return msgspec.structs.replace(effect, component=package, details=details)
     if ownership.is_bookkeeping(effect.path):
         details = {**effect.details, "by_package_manager": "true"}

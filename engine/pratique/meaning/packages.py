@@ -2,7 +2,9 @@
 
 dpkg's own records are read from `/var/lib/dpkg` (status, info/*.list), pip's from `*.dist-info/RECORD` (PEP 376 and the
 "Recording installed projects" specification), npm's from the `node_modules` tree. All of it was written by the program
-under judgement, so every read is bounded and nothing is believed beyond "the package manager recorded this".
+under judgement, so every read is bounded and nothing is believed beyond "the package manager recorded this". pip and
+npm keep their records beside the packages, where any program can write the like: whose the files are is told by them in
+any case, but only where the person started pip or npm is that the package manager's doing.
 """
 
 from __future__ import annotations
@@ -48,9 +50,11 @@ class Ownership(msgspec.Struct, frozen=True):
     """Files by package, and the packages that came or went, as effects."""
 
     owner: Mapping[str, str]
+    of_dpkg: frozenset[str]  # the paths whose owner dpkg recorded
     changes: tuple[Effect, ...]
     used_dpkg: bool
     used_npm: bool
+    started: str  # the kind of program the person started
 
     def package_of(self, path: str) -> str | None:
         """The package that recorded this path as its own in this session."""
@@ -59,11 +63,25 @@ class Ownership(msgspec.Struct, frozen=True):
             package = node_package(path)
         return package
 
+    def is_by_manager(self, effect: Effect) -> bool:
+        """Whether the package manager itself put this package's file there, as it always does.
+
+        Neither pip nor npm ever gives a file more rights than its user has.
+        """
+        if effect.path in self.of_dpkg:
+            return True
+        privileged = effect.after is not None and effect.after.type == "file" and effect.after.mode & 0o6000
+        return self.started in ("pip", "npm") and not privileged and not effect.details.get("capabilities")
+
     def is_bookkeeping(self, path: str) -> bool:
         """Whether a package manager that ran in this session keeps its own records here."""
         if self.used_dpkg and path.startswith(_DPKG_BOOKKEEPING):
             return True
-        return self.used_npm and ("/.npm/" in path or "/node_modules/" in path or path.endswith(_NPM_BOOKKEEPING))
+        return (
+            self.used_npm
+            and self.started == "npm"
+            and ("/.npm/" in path or "/node_modules/" in path or path.endswith(_NPM_BOOKKEEPING))
+        )
 
 
 def node_package(path: str) -> str | None:
@@ -79,8 +97,8 @@ def node_package(path: str) -> str | None:
     return match.group(1) if match and match.group(2) else None
 
 
-def ownership(effects: Sequence[Effect], read: Reader, read_before: Reader) -> Ownership:
-    """Read what the package managers recorded during the session."""
+def ownership(effects: Sequence[Effect], read: Reader, read_before: Reader, started: str) -> Ownership:
+    """Read what the package managers recorded during the session. `started`: the kind of program the person started."""
     by_path = {effect.path: effect for effect in effects if effect.type == "file"}
     owner: dict[str, str] = {}
     changes: list[Effect] = []
@@ -88,6 +106,7 @@ def ownership(effects: Sequence[Effect], read: Reader, read_before: Reader) -> O
     if used_dpkg:
         before, after = read_before(_STATUS, _LARGEST_STATUS) or b"", read(_STATUS, _LARGEST_STATUS) or b""
         changes.extend(_dpkg(before, after, by_path, read, owner))
+    of_dpkg = frozenset(owner)
     for effect in effects:
         if effect.path.endswith(".dist-info/RECORD") and (match := _DIST_INFO.match(effect.path)):
             changes.append(_pip(effect, match, by_path, read, owner))
@@ -97,7 +116,7 @@ def ownership(effects: Sequence[Effect], read: Reader, read_before: Reader) -> O
         if manifest is not None and manifest.op == "add":
             version = _npm_version(manifest.path, read)
             changes.append(_package(name, version, "npm", "add", root, tuple(parts)))
-    return Ownership(owner, tuple(changes), used_dpkg, bool(node_roots))
+    return Ownership(owner, of_dpkg, tuple(changes), used_dpkg, bool(node_roots), started)
 
 
 def _node_roots(by_path: Mapping[str, Effect]) -> dict[str, tuple[str, list[int]]]:
@@ -168,7 +187,7 @@ def _pip(
     name, version, site = match["name"], match["version"], match["site"]
     if effect.op == "delete":
         return _package(name, version, "pip", "delete", effect.path, (effect.id,))
-    prefix = _PREFIX.sub("", site) + "/"
+    prefix = (_PREFIX.sub("", site) or site) + "/"
     text = (read(effect.path, _LARGEST_LIST) or b"").decode("utf-8", "surrogateescape")
     parts = []
     for row in csv.reader(io.StringIO(text.replace("\0", ""))):
@@ -178,8 +197,8 @@ def _pip(
         path = posixpath.normpath(posixpath.join(site, row[0]))
         listed = by_path.get(path)
         # A record is the package's own word: it is believed below its installation prefix, and nowhere else.
-        if listed is not None and path.startswith(prefix):
-            owner[path] = name
+        if listed is not None and prefix != "/" and path.startswith(prefix):
+            owner.setdefault(path, name)
             parts.append(listed.id)
     return _package(name, version, "pip", "add" if effect.op == "add" else "modify", effect.path, tuple(parts))
 

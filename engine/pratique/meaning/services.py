@@ -35,35 +35,40 @@ def changes(
             continue
         path = effect.path
         if match := _WANTED.match(path):
-            yield _service(
-                effect, match["name"], "systemd", "enable", _package_of_unit(effect, ownership, match["name"])
-            )
+            unit = _unit(effect, ownership, match["name"])
+            yield _service(effect, match["name"], "systemd", "enable", unit, ownership)
         elif match := _UNIT.match(path):
             if effect.after is not None and effect.after.type == "link":
                 # A link here is an alias (or a mask, when it leads to /dev/null), not a unit of its own.
                 continue
-            yield _service(effect, match["name"], match["type"], "add", effect.details.get("package"))
+            yield _service(effect, match["name"], match["type"], "add", path, ownership)
         elif (match := _INIT_SCRIPT.match(path)) and match["name"] not in _NOT_SCRIPTS:
-            yield _service(effect, match["name"], "init", "add", effect.details.get("package"))
+            yield _service(effect, match["name"], "init", "add", path, ownership)
         elif match := _INIT_LINK.match(path):
-            package = ownership.package_of(f"/etc/init.d/{match['name']}")
-            yield _service(effect, match["name"], "init", "enable", package)
+            yield _service(effect, match["name"], "init", "enable", f"/etc/init.d/{match['name']}", ownership)
 
 
-def _package_of_unit(effect: Effect, ownership: Ownership, unit: str) -> str | None:
-    """The package whose unit file the link leads to: the link itself is made by its maintainer script."""
+def _unit(effect: Effect, ownership: Ownership, unit: str) -> str:
+    """The unit file the link leads to; the link itself is made by a maintainer script. "": no package's."""
     target = effect.after.target if effect.after else ""
-    for candidate in (target, f"/usr{target}", f"/lib/systemd/system/{unit}", f"/usr/lib/systemd/system/{unit}"):
-        package = ownership.package_of(candidate)
-        if package is not None:
-            return package
-    return effect.details.get("package")
+    candidates = (
+        target,
+        f"/usr{target}",
+        f"/lib/systemd/system/{unit}",
+        f"/usr/lib/systemd/system/{unit}",
+        effect.path,
+    )
+    return next((path for path in candidates if ownership.package_of(path) is not None), "")
 
 
-def _service(effect: Effect, name: str, kind: str, what: str, package: str | None) -> Effect:
+def _service(effect: Effect, name: str, kind: str, what: str, unit: str, ownership: Ownership) -> Effect:
+    """`unit`: the file whose package brings the service. Of the package managers only dpkg's packages do that."""
     details = {"name": name, "unit": kind, "what": what}
+    package = ownership.package_of(unit)
     if package is not None:
-        details.update(package=package, by_package_manager="true")
+        details["package"] = package
+        if unit in ownership.of_dpkg:
+            details["by_package_manager"] = "true"
     return Effect(
         id=0, type="service", op=effect.op, path=effect.path, process=effect.process,
         component=package or effect.component, details=details, parts=(effect.id,),
