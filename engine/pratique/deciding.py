@@ -94,10 +94,13 @@ def leave_out(recording: Recording, verdict: Verdict, decide: Decide, remedies: 
             asked[index] = (Treatment(outcome="failed", note=f"no plugin offers {finding.remedy!r}"), frozenset())
             continue
         outcome = remedy.apply(recording, own)
-        asked[index] = (
-            Treatment(outcome=outcome.outcome, note=outcome.note),
-            outcome.effects & effects.keys(),
-        )
+        dropped = outcome.effects & {effect.id for effect in own}
+        if outcome.outcome in ("reverted", "disabled") and not dropped:
+            # A remedy's word is not enough to take a finding off the score.
+            treatment = Treatment(outcome="failed", note="its remedy left nothing out")
+        else:
+            treatment = Treatment(outcome=outcome.outcome, note=outcome.note)
+        asked[index] = (treatment, dropped)
     treatments, dropped = _settle(asked, effects)
     rest = tuple(f for index, f in enumerate(verdict.findings) if treatments[index].outcome in ("kept", "failed"))
     return LeavingOut(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import signal
 import sys
 import termios
@@ -154,15 +153,6 @@ def test_a_full_screen_program_works_as_without_us(scene, attend):
     child.expect_exact("pressed y")
     child.send("q")
     child.expect_exact("left full screen")
-    assert ends(child) == 0
-
-
-@pytest.mark.skipif(shutil.which("whiptail") is None, reason="the curses program above stands for it")
-def test_whiptail_works(scene, attend):
-    child = attend("run", scene.script("whiptail --yesno 'Install?' 8 40 && echo chose yes"))
-    child.expect_exact("Install?")
-    child.send("\r")
-    child.expect_exact("chose yes")
     assert ends(child) == 0
 
 

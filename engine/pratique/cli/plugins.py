@@ -34,16 +34,18 @@ def run(args: argparse.Namespace) -> int:
         return _new(args.name, args.into)
     if args.hash:
         return _hash(args.hash, args.json)
+    from pratique.cli.standard_output import for_a_document
     from pratique.host import Host
 
-    host = Host.open(args.host, disable=args.disable)
-    plugins, failures = host.plugins(), host.failures()
-    if args.json:
-        import msgspec
+    with for_a_document() as print_document:  # a plugin may print while it is loaded
+        host = Host.open(args.host, disable=args.disable)
+        plugins, failures = host.plugins(), host.failures()
+        if args.json:
+            import msgspec
 
-        document = {"plugins": msgspec.to_builtins(plugins), "failures": msgspec.to_builtins(failures)}
-        print(json.dumps(document, indent=2))
-        return 0
+            document = {"plugins": msgspec.to_builtins(plugins), "failures": msgspec.to_builtins(failures)}
+            print_document(json.dumps(document, indent=2).encode() + b"\n")
+            return 0
     _print_list(plugins)
     for failure in failures:
         print(f"{failure}", file=sys.stderr)

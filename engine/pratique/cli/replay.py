@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,6 +31,15 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    if not args.json:
+        return _run(args, lambda _: None)
+    from pratique.cli.standard_output import for_a_document
+
+    with for_a_document() as print_document:
+        return _run(args, print_document)
+
+
+def _run(args: argparse.Namespace, print_document: Callable[[bytes], None]) -> int:
     from pratique import judging, policies, recording
     from pratique.errors import UsageError
     from pratique.host import Host
@@ -54,7 +63,7 @@ def run(args: argparse.Namespace) -> int:
     verdict = judging.judge(compile_policy(policy, home=kept.home), kept)
     conclusion = _conclude(kept, policy, verdict, host)
     if args.json:
-        sys.stdout.buffer.write(to_json(conclusion.report))
+        print_document(to_json(conclusion.report))
     else:
         from rich.console import Console
 

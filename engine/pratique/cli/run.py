@@ -134,12 +134,21 @@ def _seconds(text: str) -> float:
 
 
 def run(args: argparse.Namespace) -> int:
+    _check_outputs(args)
+    if args.json != "-":
+        return _run(args, lambda _: None)
+    from pratique.cli.standard_output import for_a_document
+
+    with for_a_document() as print_document:
+        return _run(args, print_document)
+
+
+def _run(args: argparse.Namespace, print_document: Callable[[bytes], None]) -> int:
     from pratique import history, policies, recording
     from pratique import report as reporting
     from pratique import run as running
     from pratique.host import Host
 
-    _check_outputs(args)
     host = Host.open(args.host, disable=args.disable)
     vocabulary = host.vocabulary()
     notes: tuple[str, ...] = ()
@@ -168,13 +177,14 @@ def run(args: argparse.Namespace) -> int:
     )
     with _asked_to_end():
         result = running.run(options, policy, host, face, notes=notes)
-    failed = _keep(
-        {
-            "history": lambda: history.save(result.report),
-            str(args.record): (lambda: recording.write(result.recording, args.record)) if args.record else None,
-            str(args.json): (lambda: _write_json(reporting.to_json(result.report), args.json)) if args.json else None,
-        }
-    )
+    outputs: list[tuple[str, Callable[[], object]]] = [("the history", lambda: history.save(result.report))]
+    if args.record:
+        outputs.append((str(args.record), lambda: recording.write(result.recording, args.record)))
+    if args.json == "-":
+        outputs.append(("standard output", lambda: print_document(reporting.to_json(result.report))))
+    elif args.json:
+        outputs.append((args.json, lambda: Path(args.json).write_bytes(reporting.to_json(result.report))))
+    failed = _keep(outputs)
     face.finish(result)
     return _complain_of(failed, result) if failed else result.exit_code
 
@@ -194,22 +204,12 @@ def _asked_to_end() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _write_json(document: bytes, file: str) -> None:
-    if file == "-":
-        sys.stdout.flush()
-        sys.stdout.buffer.write(document)
-        sys.stdout.flush()
-    else:
-        Path(file).write_bytes(document)
-
-
-def _keep(outputs: Mapping[str, Callable[[], object] | None]) -> dict[str, OSError]:
+def _keep(outputs: Sequence[tuple[str, Callable[[], object]]]) -> dict[str, OSError]:
     """Write each of them; what could not be written is in the answer. One that fails does not keep the others back."""
     failed: dict[str, OSError] = {}
-    for name, write in outputs.items():
+    for name, write in outputs:
         try:
-            if write is not None:
-                write()
+            write()
         except OSError as error:
             failed[name] = error
     return failed
@@ -218,8 +218,7 @@ def _keep(outputs: Mapping[str, Callable[[], object] | None]) -> dict[str, OSErr
 def _complain_of(failed: Mapping[str, OSError], result: Result) -> int:
     """Say what could not be kept of a session that is over. The exit code: no room, unless something was installed."""
     for name, error in failed.items():
-        where = {"history": "the history", "-": "standard output"}.get(name, name)
-        print(f"pratique: the report could not be written to {where}: {error.strerror}", file=sys.stderr)
+        print(f"pratique: the report could not be written to {name}: {error.strerror}", file=sys.stderr)
     print(f"  the session itself is over: {result.message or 'what was admitted is installed'}", file=sys.stderr)
     no_room = all(error.errno in (errno.ENOSPC, errno.EDQUOT) for error in failed.values())
     return NoRoomError.exit_code if no_room and result.exit_code != 0 else PratiqueError.exit_code

@@ -8,14 +8,13 @@ from __future__ import annotations
 import contextlib
 import secrets
 import time
-from collections.abc import Mapping
 
 import msgspec
 
 from pratique import deciding, judging, meaning
 from pratique.decisions import Decisions
 from pratique.errors import ConflictError
-from pratique.hookspecs import Launch, Remedy
+from pratique.hookspecs import Launch
 from pratique.host import Host
 from pratique.identify import identify
 from pratique.policy.compile import compile_policy
@@ -27,6 +26,7 @@ from pratique.run.claimed import claimed
 from pratique.run.concluding import Conclusion, blocked, conclude, cut_short
 from pratique.run.options import Face, Options, Reply, Result
 from pratique.run.preparing import fingerprint, launch_for, network_for, person
+from pratique.run.remedying import remedies
 from pratique.run.watching import Watched, watch
 
 __all__ = ["Face", "Options", "Reply", "Result", "remedies", "run"]
@@ -133,12 +133,3 @@ def told(recording: Recording, host: Host) -> Recording:
     )
     new = [note for note in failures if note not in recording.notes]
     return msgspec.structs.replace(recording, notes=(*recording.notes, *new)) if new else recording
-
-
-def remedies(host: Host) -> Mapping[str, Remedy]:
-    """Remedies by name; of two plugins that offer one name, the one asked first wins."""
-    found: dict[str, Remedy] = {}
-    for answer in host.call("remedies"):
-        for remedy in answer.value:
-            found.setdefault(remedy.name, remedy)
-    return found
