@@ -115,7 +115,7 @@ def test_one_interrupt_is_the_installer_s_two_are_ours(scene, attend):
 
 
 def test_an_interrupt_that_ends_the_installer_installs_nothing(scene, attend):
-    child = attend("run", "--install", scene.script("touch ~/new", "echo ready", "sleep 100"))
+    child = attend("run", "--install", scene.script("touch ~/new", "echo ready", "exec sleep 100"))
     child.expect_exact("ready")
     child.send("\x03")
     child.expect_exact("the installer itself failed")
