@@ -24,6 +24,9 @@ MAINTAINER_SCRIPTS: Final = ("config", "preinst", "postinst", "prerm", "postrm")
 #: Without a network apt would still try its mirrors for a package they have too, for 20 s, before it took the file; and
 #: with --no-download it never takes the file. Told of no mirrors it says at once which dependency is missing.
 NO_SOURCES: Final = ("-o", "Dir::Etc::SourceList=/dev/null", "-o", "Dir::Etc::SourceParts=/dev/null")
+#: Nobody there to ask which version of a changed settings file to keep: the administrator's own stays, the package's is
+#: put beside it. Asked without an answer, dpkg fails.
+KEEP_SETTINGS: Final = ("--force-confdef", "--force-confold")
 FIELDS: Final = {
     "Package": "package", "Version": "version", "Architecture": "architecture", "Maintainer": "maintainer",
     "Depends": "depends", "Pre-Depends": "pre_depends", "Section": "section", "Homepage": "homepage",
@@ -145,12 +148,14 @@ def launch(subject: Subject, request: Request) -> Launch | None:
         *(str(Path(word).absolute()) if Path(word).is_file() else word for word in request.arguments),
         subject.path,
     )
+    keep = () if request.attended else KEEP_SETTINGS
+    options = tuple(word for option in keep for word in ("-o", f"Dpkg::Options::={option}"))
     if shutil.which("apt-get") is None:
-        command: tuple[str, ...] = ("dpkg", "--install", *files)
+        command: tuple[str, ...] = ("dpkg", *keep, "--install", *files)
     elif request.network == "none":
-        command = ("apt-get", "install", "--yes", *NO_SOURCES, *files)
+        command = ("apt-get", "install", "--yes", *options, *NO_SOURCES, *files)
     else:
-        command = ("apt-get", "install", "--yes", *files)
+        command = ("apt-get", "install", "--yes", *options, *files)
         hint = "if a package cannot be found: `apt-get update` on this machine, then run again"
     return Launch(
         command=command,

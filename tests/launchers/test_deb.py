@@ -68,10 +68,10 @@ def test_a_package_is_installed_from_its_absolute_path_without_a_network_unless_
     installer: Installer,
 ) -> None:
     path = installer("hello")
-    offline = started(subject_of(path), Request(network="none", root=True))
+    offline = started(subject_of(path), Request(network="none", root=True, attended=True))
     assert offline.command == ("apt-get", "install", "--yes", *deb.NO_SOURCES, str(path))
     assert "--network host" in offline.hint
-    online = started(subject_of(path), Request(network="host", root=True))
+    online = started(subject_of(path), Request(network="host", root=True, attended=True))
     assert online.command == ("apt-get", "install", "--yes", str(path))
     assert online.needs_root
 
@@ -79,8 +79,13 @@ def test_a_package_is_installed_from_its_absolute_path_without_a_network_unless_
 def test_other_packages_may_be_named_with_it(installer: Installer, monkeypatch: pytest.MonkeyPatch) -> None:
     package, other = installer("cowsay"), installer("hello")
     monkeypatch.chdir(other.parent)
-    launch = started(subject_of(package), Request(arguments=(other.name,), network="host"))
+    launch = started(subject_of(package), Request(arguments=(other.name,), network="host", attended=True))
     assert launch.command == ("apt-get", "install", "--yes", str(other), str(package))
+
+
+def test_changed_settings_stay_when_nobody_can_be_asked(installer: Installer) -> None:
+    command = started(subject_of(installer("hello")), Request(attended=False)).command
+    assert {"Dpkg::Options::=--force-confdef", "Dpkg::Options::=--force-confold"} <= set(command)
 
 
 def test_debconf_asks_nobody_when_nobody_is_there(installer: Installer) -> None:
@@ -92,7 +97,7 @@ def test_debconf_asks_nobody_when_nobody_is_there(installer: Installer) -> None:
 def test_a_machine_without_apt_uses_dpkg(installer: Installer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     subject = subject_of(installer("hello"))
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert started(subject, Request()).command == ("dpkg", "--install", subject.path)
+    assert started(subject, Request(attended=True)).command == ("dpkg", "--install", subject.path)
 
 
 @pytest.mark.parametrize("kept", [70, 200, 5000])
