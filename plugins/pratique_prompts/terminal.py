@@ -19,8 +19,7 @@ def ask(question: Question) -> Answer | None:
     keys = {choice.key: choice for choice in question.choices}
     print(f"\n{question.title}", *offered(question, shutil.get_terminal_size().columns), sep="\n", file=sys.stderr)
     while True:
-        print("> ", end="", file=sys.stderr, flush=True)
-        key = read_key(sys.stdin)
+        key = read_key(sys.stdin, "> ")
         if key in ("\x03", "\x04", ""):
             print(file=sys.stderr)
             raise KeyboardInterrupt
@@ -41,13 +40,14 @@ def offered(question: Question, width: int) -> list[str]:
     return lines
 
 
-def read_key(source: TextIO) -> str:
-    """One key press, without waiting for Enter. What was typed before the question does not count."""
+def read_key(source: TextIO, prompt: str) -> str:
+    """One key press, without waiting for Enter. What was typed before the prompt was shown does not count."""
     descriptor = source.fileno()
     before = termios.tcgetattr(descriptor)
     try:
-        tty.setraw(descriptor)
-        termios.tcflush(descriptor, termios.TCIFLUSH)
+        tty.setraw(descriptor, termios.TCSAFLUSH)
+        # Only now: a key pressed as soon as the prompt is seen must not fall to the flush.
+        print(prompt, end="", file=sys.stderr, flush=True)
         return os.read(descriptor, 1).decode("ascii", "replace")
     finally:
         termios.tcsetattr(descriptor, termios.TCSADRAIN, before)

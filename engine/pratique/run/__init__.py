@@ -12,7 +12,7 @@ import time
 import msgspec
 
 from pratique import deciding, judging, meaning
-from pratique.decisions import Decisions
+from pratique.decisions import Decisions, scope
 from pratique.errors import ConflictError
 from pratique.hookspecs import Launch
 from pratique.host import Host
@@ -83,7 +83,9 @@ def _decide_and_install(
         if not options.attended or failed:
             return None
         preview = conclude(recording, policy, verdict, leaving, None).report
-        reply = face.ask(preview, can_leave_out=leaving.offered, can_remember=bool(recording.subject.sha256))
+        subject = recording.subject
+        remember_as = str(scope(subject, policy.decide.remember_by)) if subject.sha256 else ""
+        reply = face.ask(preview, can_leave_out=leaving.offered, remember_as=remember_as)
         return reply.choice if reply else None
 
     decision = deciding.choose(

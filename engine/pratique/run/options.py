@@ -56,6 +56,9 @@ class Face(Protocol):
         ...
 
     def ended(self) -> None: ...
-    def ask(self, report: Report, *, can_leave_out: bool, can_remember: bool) -> Reply | None:
-        """Put the one question; None: nobody can be asked."""
+    def ask(self, report: Report, *, can_leave_out: bool, remember_as: str) -> Reply | None:
+        """Put the one question; None: nobody can be asked.
+
+        `remember_as` says in words what an answer would be remembered for; "": it cannot be.
+        """
         ...
