@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from pratique.deciding import LeavingOut, belonging, choose, leave_out
 from pratique.events import Event
 from pratique.policy.model import Decide, Method, Policy
 from pratique.policy.score import Finding, Verdict, judge
-from pratique.recording import Effect, Recording
+from pratique.recording import Effect, ObserverRun, Recording
 from pratique.subject import Subject
 from pratique_remediation.revert import remedies
 
@@ -129,3 +130,24 @@ def test_a_clean_program_is_installed_without_a_question():
     assert decided(CLEAN, answer="refuse") == ("install", "policy")
     assert decided(CLEAN, flag="refuse") == ("refuse", "flag")
     assert decided(CLEAN, flag="without") == ("without", "flag")
+
+
+def untold(state: str, *told: int) -> LeavingOut:
+    """Of two effects only those in `told` have an event, and an observer ended like this."""
+    kept = recording([effect(0, "/a"), effect(1, "/b")], [Event("file.write", effect=n, path="/a") for n in told])
+    return leaving(msgspec.structs.replace(kept, observers=(ObserverRun(name="o", state=state),)), CLEAN)
+
+
+@pytest.mark.parametrize(
+    ("out", "answer", "expected"),
+    [
+        (untold("overran", 0), None, ("refuse", "policy")),
+        (untold("failed", 0), "install", ("install", "person")),
+        (untold("failed", 0, 1), None, ("install", "policy")),
+        (untold("ok", 0), None, ("install", "policy")),
+    ],
+)
+def test_what_is_clean_because_nobody_saw_is_not_installed_unasked(out, answer, expected):
+    policy = Policy(name="p", undesirable="install", unattended="install")
+    part = choose(policy, CLEAN, out, flag=None, remembered=None, ask=lambda: answer)
+    assert (part.choice, part.source) == expected

@@ -158,6 +158,7 @@ def test_the_number_of_events_of_a_session_is_bounded():
     assert len(events) == 1000
     assert sum(run.events for run in runs.values()) == 1000
     assert any("beyond the 1000 a session keeps" in run.error for run in runs.values())
+    assert any(run.state == "overran" for run in runs.values())
 
 
 @pytest.mark.parametrize("raised", [ValueError("broken"), SystemExit(1), KeyboardInterrupt()])
@@ -207,6 +208,7 @@ def test_an_observer_without_an_end_is_closed_at_the_budget():
     events, runs, _ = watch({"endless": observer(endless)}, budget=0.1)
     assert closed.is_set()
     assert len(events) == runs["endless"].events > 0
+    assert runs["endless"].state == "overran", "it had more to say, and that is not hidden"
 
 
 def test_what_is_no_generator_is_a_failure_and_none_is_not():

@@ -22,12 +22,14 @@ class LeavingOut(msgspec.Struct, frozen=True, kw_only=True):
     """What `without` would do.
 
     `treatments` maps the index of each finding to what becomes of it; `effects` holds every id that would not reach the
-    host; `rest` is the verdict on the findings that stay.
+    host; `rest` is the verdict on the findings that stay. `untold`: an observer failed or overran, and not every effect
+    was told as an event, so that a clean verdict may only mean that nobody saw.
     """
 
     treatments: Mapping[int, Treatment]
     effects: frozenset[int]
     rest: Verdict
+    untold: bool = False
 
     @property
     def offered(self) -> bool:
@@ -83,6 +85,7 @@ def leave_out(recording: Recording, verdict: Verdict, decide: Decide, remedies: 
     """
     evidence = Evidence(recording)
     effects = {effect.id: effect for effect in recording.effects}
+    cut_off = any(observer.state in ("failed", "overran") for observer in recording.observers)
     asked: dict[int, tuple[Treatment, frozenset[int]]] = {}
     for index, finding in enumerate(verdict.findings):
         if finding.remedy not in LEAVES_OUT:
@@ -106,6 +109,7 @@ def leave_out(recording: Recording, verdict: Verdict, decide: Decide, remedies: 
     return LeavingOut(
         treatments=treatments,
         effects=dropped,
+        untold=cut_off and not effects.keys() <= {event.effect for event in recording.events},
         rest=judge(
             rest,
             components=[part.name for part in verdict.components],
@@ -172,7 +176,8 @@ def choose(
 ) -> DecisionPart:
     """The decision: flag, else remembered, else policy, else the person, else the policy's word for unattended runs.
 
-    A `without` that would leave something undesirable becomes `refuse`, by the same source.
+    A `without` that would leave something undesirable becomes `refuse`, by the same source. What is clean only as far
+    as was told is not installed unasked.
     """
 
     def settled(choice: Choice, source: Literal["flag", "remembered", "policy", "person"]) -> DecisionPart:
@@ -184,11 +189,11 @@ def choose(
         return settled(flag, "flag")
     if remembered is not None:
         return settled(remembered, "remembered")
-    if not verdict.undesirable:
+    if not verdict.undesirable and not leaving.untold:
         return settled("install", "policy")
-    if policy.undesirable != "ask":
+    if policy.undesirable != "ask" and verdict.undesirable:
         return settled(policy.undesirable, "policy")
     answer = ask()
     if answer is not None:
         return settled(answer, "person")
-    return settled(policy.unattended, "policy")
+    return settled(policy.unattended if verdict.undesirable else "refuse", "policy")

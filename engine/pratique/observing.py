@@ -106,6 +106,7 @@ class _Observer:
         self._refused: dict[str, int] = {}  # reason -> how many events
         self._cut = 0
         self._beyond = 0
+        self._cut_short = False
 
     def _watch(self) -> None:
         self._outcome = border.here(self._pump, {})
@@ -119,7 +120,8 @@ class _Observer:
             raise TypeError(wrong)
         try:
             for event in emitted:
-                if self.closing:
+                if self.closing:  # it had more to say
+                    self._cut_short = True
                     break
                 self._keep(event)
         finally:
@@ -187,10 +189,13 @@ class _Observer:
         outcome = self._outcome
         state: Literal["ok", "failed", "overran"] = "ok"
         problems = []
-        if outcome is None:
+        late = outcome is None or self._cut_short
+        overran = late or self._beyond > 0
+        if overran:
             state = "overran"
+        if late:
             problems.append(f"still running {allowed:g} s after the program had ended; what it saw until then is kept")
-        elif outcome.error:
+        elif outcome is not None and outcome.error:
             state = "failed"
             problems.append(outcome.error)
         refused = list(self._refused.items())
@@ -201,7 +206,7 @@ class _Observer:
             problems.append(f"{self._cut} texts were cut to {LONGEST_TEXT} characters")
         error = "; ".join(problems)
         seconds = outcome.seconds if outcome else allowed
-        host.note_call(self.name, "observe", seconds, error, overran=outcome is None)
+        host.note_call(self.name, "observe", seconds, error, overran=overran)
         return ObserverRun(name=self.name, state=state, events=kept, error=error)
 
 
