@@ -7,7 +7,7 @@ is asked, so that `without` is only offered where the rest is clean.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
 
@@ -18,12 +18,19 @@ from pratique.recording import Effect, Recording
 from pratique.report import Choice, DecisionPart, Treatment
 
 
+#: What a quarantine can always tell. A policy that listens to one of these where no observer tells it is half blind.
+ALWAYS_TOLD: Final = frozenset({
+    "file.create", "file.write", "file.delete", "file.mode", "file.read", "account.add", "account.modify",
+    "service.add", "service.enable",
+})  # fmt: skip
+
+
 class LeavingOut(msgspec.Struct, frozen=True, kw_only=True):
     """What `without` would do.
 
     `treatments` maps the index of each finding to what becomes of it; `effects` holds every id that would not reach the
-    host; `rest` is the verdict on the findings that stay. `untold`: an observer failed or overran, and not every effect
-    was told as an event, so that a clean verdict may only mean that nobody saw.
+    host; `rest` is the verdict on the findings that stay. `untold`: an observer is missing, failed or overran, so
+    that a clean verdict may only mean that nobody saw.
     """
 
     treatments: Mapping[int, Treatment]
@@ -109,7 +116,8 @@ def leave_out(recording: Recording, verdict: Verdict, decide: Decide, remedies: 
     return LeavingOut(
         treatments=treatments,
         effects=dropped,
-        untold=cut_off and not effects.keys() <= {event.effect for event in recording.events},
+        untold=not ALWAYS_TOLD.isdisjoint(recording.unobserved)
+        or (cut_off and not effects.keys() <= {event.effect for event in recording.events}),
         rest=judge(
             rest,
             components=[part.name for part in verdict.components],

@@ -134,6 +134,7 @@ class Recording(msgspec.Struct, kw_only=True, frozen=True):
     anyway: bool = False  # the installer's own failure was to be passed over
     decided: Decided | None = None
     notes: tuple[str, ...] = ()
+    unobserved: tuple[str, ...] = ()  # event kinds the policy listened to and nothing on that machine observes
 
     def event(self, seq: int) -> Event | None:
         """The event of that number; events stand in the order of their numbers."""
@@ -146,7 +147,7 @@ _PARTS: Final[dict[str, type[Any]]] = {
 }  # fmt: skip
 _HEADER: Final = (
     "id", "subject", "home", "started", "duration", "exit_status", "coverage", "open", "ended", "anyway", "decided",
-    "notes",
+    "notes", "unobserved",
 )  # fmt: skip
 
 
@@ -227,9 +228,7 @@ def read(path: Path) -> Recording:
     if not ended:
         raise RecordingError(f"{path}: the end is missing: the file was cut off after {count} records")
     try:
-        whole = msgspec.convert({name: header[name] for name in _HEADER}, Recording)
-    except KeyError as error:
-        raise RecordingError(f"{path}:1: the header lacks {error}") from None
+        whole = msgspec.convert({name: header[name] for name in _HEADER if name in header}, Recording)
     except msgspec.ValidationError as error:
         raise RecordingError(f"{path}:1: the header is garbled: {error}") from None
     return msgspec.structs.replace(

@@ -53,14 +53,23 @@ def test_a_fault_of_ours_is_one_line_and_a_file_with_the_details(pratique, tmp_p
     [
         (["--json", "./x.run"], ["--json=-", "./x.run"]),
         (["--json=r.json", "./x.run"], ["--json=r.json", "./x.run"]),
-        (["./x.run", "--without"], ["--without", "./x.run"]),
         (["./x.run", "--prefix", "/opt"], ["./x.run", "--prefix", "/opt"]),
-        (["./x.run", "--prefix", "/opt", "--install"], ["--install", "./x.run", "--prefix", "/opt"]),
+        (["--policy", "p", "./x.run", "a"], ["--policy", "p", "./x.run", "a"]),
         (["--network", "host", "--", "npm", "install", "--json"],
          ["--network", "host", "--bare", "--", "npm", "install", "--json"]),
         (["./x.run", "--", "--install"], ["./x.run", "--", "--install"]),
         (["--install"], ["--install"]),
     ],
 )  # fmt: skip
-def test_options_of_ours_may_follow_the_installer(typed, meant):
+def test_options_stand_before_the_installer(typed, meant):
     assert prepare(typed) == meant
+
+
+def test_an_option_of_ours_behind_the_installer_is_not_guessed_at(pratique, tmp_path):
+    script = tmp_path / "x.sh"
+    script.write_text("#!/bin/sh\ntouch $HOME/ran\n")
+    ran = pratique("run", "./x.sh", "--refuse", "--josn", env={"HOME": str(tmp_path)})
+    assert ran.code == 2
+    assert "--refuse stands behind the installer" in ran.err
+    assert "pratique run --refuse ./x.sh --josn" in ran.err
+    assert not (tmp_path / "ran").exists()

@@ -124,6 +124,7 @@ def _dispatch(words: list[str]) -> int:
         parser = parser_for(words[0])
         prepare = getattr(importlib.import_module(f"pratique.cli.{COMMANDS[words[0]][0]}"), "prepare", list)
         args = parser.parse_args(prepare(words[1:]))
+        args.typed = words[1:]
         return int(args.run_command(args))
     if words and not words[0].startswith("-"):
         return _plugin_command(words)

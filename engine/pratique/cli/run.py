@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import errno
 import os
+import shlex
 import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -24,7 +25,7 @@ place.
 
 examples:
   pratique run ./setup.run                    judge, ask, install
-  pratique run ./tool.deb --without           (as root) leave out what is undesirable, ask nothing
+  pratique run --without ./tool.deb           (as root) leave out what is undesirable, ask nothing
   pratique run --network host -- npm install left-pad
   pratique run --refuse --json ./setup.run    only look: print the report, install nothing
 
@@ -38,11 +39,10 @@ exit codes:
                                              130  interrupted
 """
 
-#: Options of ours that may also stand after the installer, as in `pratique run ./setup.run --without`.
-_TRAILING: Final = frozenset({"--install", "--without", "--refuse", "--json", "--anyway"})
 _WITH_VALUE: Final = frozenset(
     {"--policy", "--network", "--as-user", "--record", "--from", "--timeout", "--host", "--disable"}
 )
+_OURS: Final = _WITH_VALUE | {"--install", "--without", "--refuse", "--json", "--anyway"}
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -80,32 +80,37 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def prepare(words: Sequence[str]) -> list[str]:
-    """Make `--json ./setup.run` mean what it says: FILE is taken only from `--json=FILE`.
+    """Make `--json ./setup.run` mean what it says: FILE is taken only from `--json=FILE`. And mark a command after `--`.
 
-    A decision may also follow the installer when nothing but such options follows: `./setup.run --without`.
+    Raises `UsageError` for an option of ours behind the installer: handing `--refuse` to the installer would install.
     """
-    before = list(words[: words.index("--")]) if "--" in words else list(words)
-    after = list(words[len(before) :])
-    trailing: list[str] = []
-    while not after and before and before[-1].split("=", 1)[0] in _TRAILING and _names_installer(before[:-1]):
-        trailing.insert(0, before.pop())
-    ours = ["--json=-" if word == "--json" else word for word in [*trailing, *before]]
-    # `--` makes what follows a command, unless it only ends the options of an installer already named.
-    bare = bool(after) and not _names_installer(before)
-    return [*ours, *(["--bare"] if bare else []), *after]
+    at = _installer(words)
+    ours = ["--json=-" if word == "--json" else word for word in words[:at]]
+    if at < len(words) and words[at] == "--":
+        return [*ours, "--bare", *words[at:]]
+    rest = words[at + 1 : words.index("--", at)] if "--" in words[at:] else words[at + 1 :]
+    for word in rest:
+        if word.split("=", 1)[0] in _OURS:
+            before, after = shlex.join([*words[:at], word]), shlex.join([words[at], *(w for w in rest if w != word)])
+            raise UsageError(
+                f"{word} stands behind the installer, which would be handed it",
+                hint=f"pratique run {before} {after}; for the installer itself: pratique run "
+                f"{shlex.join([*words[:at], '--', *words[at:]])}",
+            )
+    return [*ours, *words[at:]]
 
 
-def _names_installer(words: Sequence[str]) -> bool:
-    """Whether an installer stands among these words: one that is no option, and no option's value."""
+def _installer(words: Sequence[str]) -> int:
+    """Where the installer stands: the first word that is no option and no option's value, or `--`."""
     value_follows = False
-    for word in words:
+    for index, word in enumerate(words):
         if value_follows:
             value_follows = False
-        elif word.startswith("-"):
-            value_follows = word in _WITH_VALUE
+        elif word == "--" or not word.startswith("-"):
+            return index
         else:
-            return True
-    return False
+            value_follows = word in _WITH_VALUE
+    return len(words)
 
 
 def _seconds(text: str) -> float:
@@ -162,6 +167,7 @@ def _run(args: argparse.Namespace, print_document: Callable[[bytes], None]) -> i
         origin=args.origin,
         timeout=args.timeout,
         attended=attended,
+        typed=shlex.join(["run", *args.typed]),
     )
     with _asked_to_end():
         result = running.run(options, policy, host, face, notes=notes)

@@ -168,7 +168,7 @@ def _components(report: Report) -> Iterator[Text]:
 
 def _footnotes(report: Report) -> Iterator[Text]:
     extra = [f"open to it: {', '.join(report.open)}"] if report.open else []
-    extra += [f"observer {run.name} {run.state}: {run.error}" for run in report.observers if run.state == "failed"]
+    extra += [f"observer {run.name} {run.state}: {run.error}" for run in report.observers if run.error]
     extra += list(report.notes)
     if report.installer_exit_status:
         extra.insert(0, f"the installer ended with status {report.installer_exit_status}")

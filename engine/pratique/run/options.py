@@ -27,6 +27,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     origin: str | None = None
     timeout: float | None = None  # s
     attended: bool = False
+    typed: str = ""  # the command line after `pratique`, quoted for a shell: for hints
 
 
 class Reply(msgspec.Struct, frozen=True, kw_only=True):

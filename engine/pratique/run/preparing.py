@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import pwd
+import shlex
 import shutil
+import sys
 from pathlib import Path
 
 import msgspec
@@ -94,15 +96,34 @@ def launch_for(
     if launch.cannot:
         raise CannotError(launch.cannot, hint=launch.hint)
     if launch.needs_root and account.uid != 0:
-        raise CannotError(f"a {what} can only be installed by root", hint=f"sudo pratique run {name}")
+        raise CannotError(
+            f"{article(what)} can only be installed by root", hint=as_root(options.typed or f"run {name}")
+        )
     missing = {program: package for program, package in launch.needs.items() if not _on_path(program)}
     if missing:
         packages = sorted({package for package in missing.values() if package})
         raise CannotError(
-            f"a {what} needs {', '.join(sorted(missing))}, which this machine lacks",
+            f"{article(what)} needs {', '.join(sorted(missing))}, which this machine lacks",
             hint=f"sudo apt-get install {' '.join(packages)}" if packages else "install it, or mend the first line",
         )
     return launch
+
+
+def article(what: str) -> str:
+    """
+    >>> article("sh script"), article("ELF program"), article("the command apt-get")
+    ('a sh script', 'an ELF program', 'the command apt-get')
+    """
+    if what.startswith(("the ", "a ", "an ")):
+        return what
+    return f"an {what}" if what[:1] in "aeioAEIO" else f"a {what}"
+
+
+def as_root(typed: str) -> str:
+    """The command line again, by sudo: which has a PATH of its own, and may not find a program of a virtual environment."""
+    program = Path(sys.argv[0])
+    found = program.is_absolute() and program.name == "pratique" and os.access(program, os.X_OK)
+    return f"sudo {shlex.quote(str(program)) if found else 'pratique'} {typed}"
 
 
 def fingerprint(path: str) -> tuple[int, ...]:

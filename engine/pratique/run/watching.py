@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import time
 from pathlib import Path
 from typing import Literal
@@ -84,6 +85,8 @@ def watch(
     except BaseException:
         quarantine.discard()
         raise
+    unobserved = tuple(sorted(policy.plan.kinds - host.observed_kinds()))
+    blind = (f"the policy listens to {', '.join(unobserved)}, which nothing here observes",) if unobserved else ()
     recording = Recording(
         id=session_id,
         subject=subject,
@@ -103,11 +106,20 @@ def watch(
             not_instrumented=tuple(dict.fromkeys(process.program for process in ended.processes if process.program)),
         ),
         open=("network: host",) if mode == "host" else (),
-        notes=quarantine.notes,
-        ended="interrupted" if ended.interrupted else "deadline" if ended.timed_out else "completed",
+        notes=(*quarantine.notes, *blind),
+        ended=_how(ended, options),
+        unobserved=unobserved,
         anyway=options.anyway,
     )
     return Watched(recording, quarantine)
+
+
+def _how(ended: Ended, options: Options) -> Literal["completed", "deadline", "interrupted"]:
+    """A program that Ctrl-C ended was interrupted by the person, though they interrupted the program and not us."""
+    if ended.timed_out:
+        return "deadline"
+    by_the_person = options.attended and ended.exit_status in (-signal.SIGINT, 128 + signal.SIGINT)
+    return "interrupted" if ended.interrupted or by_the_person else "completed"
 
 
 def _screens(ended: Ended) -> tuple[Screen, ...]:
