@@ -17,7 +17,6 @@ from pratique.policy.score import Verdict, judge
 from pratique.recording import Effect, Recording
 from pratique.report import Choice, DecisionPart, Treatment
 
-
 #: What a quarantine can always tell. A policy that listens to one of these where no observer tells it is half blind.
 ALWAYS_TOLD: Final = frozenset({
     "file.create", "file.write", "file.delete", "file.mode", "file.read", "account.add", "account.modify",

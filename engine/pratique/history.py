@@ -17,9 +17,7 @@ LARGEST_REPORT: Final = 256 * 1024 * 1024  # bytes
 
 
 def _directory() -> Path:
-    directory = places.state() / "history"
-    directory.mkdir(mode=0o700, exist_ok=True)
-    return directory
+    return places.history()
 
 
 def save(report: Report) -> Path:

@@ -39,6 +39,11 @@ def sessions() -> Path:
     return _made(state() / "sessions")
 
 
+def history() -> Path:
+    """The reports of past sessions. Raises `CannotError`."""
+    return _made(state() / "history")
+
+
 def _made(place: Path) -> Path:
     try:
         place.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -135,6 +135,7 @@ class Report(Record, frozen=True, kw_only=True):
     components: tuple[ComponentPart, ...]
     effects: tuple[EffectPart, ...]
     decision: DecisionPart | None
+    exit_code: int = 0  # of the command; anything but 0: nothing reached the host
     coverage: CoveragePart
     installer_exit_status: int | None  # negative: ended by that signal
     observers: tuple[ObserverPart, ...]
@@ -161,6 +162,7 @@ def make(
     policy: Policy,
     verdict: Verdict | None,
     *,
+    exit_code: int = 0,
     decision: DecisionPart | None = None,
     treatments: Mapping[int, Treatment] | None = None,
     belongs: Mapping[int, str] | None = None,
@@ -224,6 +226,7 @@ def make(
         ),
         effects=tuple(_effect(effect, belongs.get(effect.id), effect.id in kept) for effect in recording.effects),
         decision=decision,
+        exit_code=exit_code,
         coverage=msgspec.convert(msgspec.to_builtins(recording.coverage), CoveragePart),
         installer_exit_status=recording.exit_status,
         observers=tuple(

@@ -48,7 +48,8 @@ def launch(subject: Subject, request: Request) -> Launch | None:
     if subject.kind != "npm":
         return None
     shared: dict[str, Any] = {
-        "environment": dict(QUIET),
+        # Without a network, asking again (npm's two retries take over a minute) cannot help.
+        "environment": QUIET | ({"npm_config_fetch_retries": "0"} if request.network == "none" else {}),
         "describe": "npm package",
         "hint": "if a package could not be fetched: run again with `--network host`",
     }

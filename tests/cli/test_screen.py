@@ -86,8 +86,12 @@ def test_no_colour_away_from_a_terminal():
     assert "\x1b" not in printed(report(), details=True)
 
 
-def test_a_narrow_terminal_shows_the_same_words():
-    assert "UNDESIRABLE" in printed(report(), width=40)
+def test_a_narrow_terminal_gets_the_right_column_below():
+    for width in (40, 60, 80, 100):
+        lines = [str(line) for line in screen.lines(report(), width)]
+        pieces = "\n".join(lines).splitlines()
+        assert "UNDESIRABLE  100 of 100" in "\n".join(pieces)
+        assert not [piece for piece in pieces if len(piece) > max(width, 50)]
 
 
 def test_a_hostile_name_cannot_write_on_the_terminal():

@@ -47,11 +47,13 @@ def event(text: str, vocabulary: Vocabulary, home: str) -> Event:
     from pratique.policy.nearest import did_you_mean, listed
 
     try:
-        kind_name, *parts = shlex.split(text)
+        kind_name, *parts = shlex.split(text) or [""]
     except ValueError as error:
         raise UsageError(
             f"expected KIND FIELD=VALUE ..., found {text!r}: {error}", hint="try: file.write path=~/.bashrc"
         ) from None
+    if not kind_name:
+        raise UsageError("expected KIND FIELD=VALUE ..., found nothing", hint="try: file.write path=~/.bashrc")
     kind = vocabulary.get(kind_name)
     if kind is None:
         raise UsageError(f"no event kind {kind_name!r}", hint=did_you_mean(kind_name, list(vocabulary)))
@@ -63,6 +65,8 @@ def event(text: str, vocabulary: Vocabulary, home: str) -> Event:
             about[name] = value
         elif between and name in kind.fields:
             fields[name] = _value(kind_name, name, kind.fields[name], value, home)
+        elif name in kind.fields or name in ("component", "process", "time"):
+            raise UsageError(f"{kind_name}: {name} lacks its value", hint=f"write: {name}=...")
         else:
             raise UsageError(
                 f"{kind_name} has no field {part!r}" if not between else f"{kind_name} has no field {name!r}",
@@ -89,8 +93,20 @@ def _value(kind: str, name: str, field: Field, text: str, home: str) -> FieldVal
             try:
                 return float(text) if "." in text else int(text, 0)
             except ValueError:
-                raise UsageError(f"{kind}: {name} is a number; found {text!r}") from None
+                return _measured(kind, name, field, text)
         case "path":
             return expand_home(text, home)
         case _:
             return text
+
+
+def _measured(kind: str, name: str, field: Field, text: str) -> float:
+    """A number with a unit, as policies write it: 10MiB, 60s."""
+    from pratique.policy.building import quantity
+    from pratique.policy.comparing import UNITS
+
+    found = quantity(text)
+    if found is None or found.unit not in UNITS[field]:
+        examples = {"size": " like 4096 or 10MiB", "duration": " of seconds, or one with a unit like 60s or 5m"}
+        raise UsageError(f"{kind}: {name} is a number{examples.get(field.value, '')}; found {text!r}")
+    return found.value

@@ -101,9 +101,12 @@ def change_lines(changes: Sequence[Change], verdict: Verdict) -> list[str]:
     return ["", f"{plain(room)} more would reach the threshold"] if room > 0 else []
 
 
-def listeners(far: int, near: int, kind: str) -> str:
-    """What became of the actions that listen to this kind of event and were not met."""
-    more = "more " if near else ""
+def listeners(far: int, near: int, kind: str, *, met: bool = False) -> str:
+    """What became of the actions that listen to this kind of event and were not met.
+
+    `near` of them were shown before; `met`: others were met.
+    """
+    more = "other " if near or met else ""
     if far == 0:
         return f"no {more}action listens to {kind}"
     if far == 1:

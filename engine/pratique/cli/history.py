@@ -14,9 +14,15 @@ if TYPE_CHECKING:
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.epilog = "examples:\n  pratique history\n  pratique history 7f3a --json"
     parser.add_argument("session", nargs="?", metavar="ID", help="show this session (the first letters are enough)")
-    parser.add_argument("-n", "--number", type=int, default=20, metavar="N", help="how many to list (default 20)")
+    parser.add_argument("-n", "--number", type=_count, default=20, metavar="N", help="how many to list (default 20)")
     parser.add_argument("--details", action="store_true", help="with every change and the evidence in full")
     parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) == 0:
+        raise argparse.ArgumentTypeError(f"expected a number above zero; found {text!r}")
+    return int(text)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -39,7 +45,7 @@ def run(args: argparse.Namespace) -> int:
         for line in screen.done(report):
             console.print(line, soft_wrap=True)
         return 0
-    reports = history.latest(max(0, args.number))
+    reports = history.latest(args.number)
     if args.json:
         import json
 

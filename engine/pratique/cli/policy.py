@@ -6,6 +6,8 @@ import argparse
 import importlib
 from typing import Final
 
+from pratique.errors import UsageError
+
 #: name -> one line of help; the module is `policy_NAME`, with `configure(parser)` and `run(args)`
 SUBCOMMANDS: Final[dict[str, str]] = {
     "check": "say what is wrong with policy files, with line and column",
@@ -25,7 +27,7 @@ def listing() -> str:
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.usage = "pratique policy SUBCOMMAND [ARGUMENT...]"
     parser.epilog = f"subcommands:\n{listing()}\n\n`pratique policy SUBCOMMAND --help` tells more."
-    parser.add_argument("subcommand", choices=SUBCOMMANDS, metavar="SUBCOMMAND", help="one of those below")
+    parser.add_argument("subcommand", nargs="?", metavar="SUBCOMMAND", help="one of those below")
     parser.add_argument("rest", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
 
 
@@ -42,6 +44,21 @@ def parser_for(name: str) -> argparse.ArgumentParser:
     return parser
 
 
+def _no_such(name: str | None) -> UsageError:
+    import difflib
+
+    if name is None:
+        message = "expected a subcommand: `pratique policy SUBCOMMAND`"
+    else:
+        message = f"no subcommand {name!r} of `pratique policy`"
+        near = difflib.get_close_matches(name, SUBCOMMANDS, 1)
+        if near:
+            return UsageError(message, hint=f"did you mean `pratique policy {near[0]}`?")
+    return UsageError(message, hint=f"subcommands:\n{listing()}")
+
+
 def run(args: argparse.Namespace) -> int:
+    if args.subcommand not in SUBCOMMANDS:
+        raise _no_such(args.subcommand)
     given = parser_for(args.subcommand).parse_args(args.rest)
     return int(given.run_subcommand(given))

@@ -231,5 +231,5 @@ def _event(text: str, policy_files: list[Path]) -> tuple[dict[str, Any], list[st
         lines.append(f"is evidence of nothing, by {policy.name} {policy.version}")
     near = [miss for miss in misses if miss.near]
     lines += explained.miss_lines(near, "nearly:", with_event=False)
-    lines += ["", explained.listeners(len(misses) - len(near), len(near), event.kind)]
+    lines += ["", explained.listeners(len(misses) - len(near), len(near), event.kind, met=bool(numbers))]
     return document, lines

@@ -80,7 +80,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def prepare(words: Sequence[str]) -> list[str]:
-    """Make `--json ./setup.run` mean what it says: FILE is taken only from `--json=FILE`. And mark a command after `--`.
+    """Make `--json ./setup.run` mean what it says (FILE is taken from `--json=FILE` only); mark a command after `--`.
 
     Raises `UsageError` for an option of ours behind the installer: handing `--refuse` to the installer would install.
     """

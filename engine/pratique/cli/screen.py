@@ -15,8 +15,10 @@ from pratique.report import ActionPart, EffectPart, EvidencePart, Report
 EVIDENCE_LINES = 3
 #: Changed paths listed per component in the details before the rest is counted.
 DETAIL_LINES = 200
-#: Where the right column begins: room on the left for a title, on the right for a short fact in 80 columns.
+#: Where the right column begins at the latest: room on the left for a title, on the right for a short fact.
 RIGHT = 56
+#: Columns, where the output is no terminal.
+WIDTH = 100
 
 
 def human_size(size: int) -> str:
@@ -34,27 +36,33 @@ def human_size(size: int) -> str:
 
 def show(report: Report, console: Console) -> None:
     """Print the screen."""
-    for line in lines(report):
+    for line in lines(report, console.width if console.is_terminal else WIDTH):
         console.print(line, soft_wrap=True)
 
 
-def lines(report: Report) -> Iterator[Text]:
-    yield from _head(report)
-    yield from _verdict(report)
+def lines(report: Report, width: int) -> Iterator[Text]:
+    yield from _head(report, width)
+    yield from _verdict(report, width)
     refused = report.decision is not None and report.decision.choice == "refuse"
     for action in report.actions:
-        yield from _action(action, with_outcome=not refused)
+        yield from _action(action, width, with_outcome=not refused)
     yield from _components(report)
     yield from _footnotes(report)
 
 
-def _columns(left: Text, right: str, style: str = "dim") -> Text:
-    """Left text, and a right text in a column of its own where it fits."""
-    room = " " * max(2, RIGHT - len(left.plain))
-    return Text.assemble(left, room, (right, style)) if right else left
+def _columns(left: Text, right: str, width: int, style: str = "dim") -> Text:
+    """Left text, and a right text in a column of its own; below the left one where the terminal is too narrow."""
+    if not right:
+        return left
+    start = min(RIGHT, width - len(right))
+    if len(left.plain) + 2 > start:
+        start = len(left.plain) + 2
+    if start + len(right) > width:
+        return Text.assemble(left, "\n      ", (right, style))
+    return Text.assemble(left, " " * (start - len(left.plain)), (right, style))
 
 
-def _head(report: Report) -> Iterator[Text]:
+def _head(report: Report, width: int) -> Iterator[Text]:
     subject = report.subject
     name = subject.path.rsplit("/", 1)[-1] if subject.path and not subject.command[1:] else " ".join(subject.command)
     facts = [subject.facts.get("description") or subject.kind]
@@ -67,7 +75,7 @@ def _head(report: Report) -> Iterator[Text]:
         trusted = "trusted" if subject.signer["trusted"] else "not a trusted signer"
         valid = trusted if subject.signer["valid"] else "signature NOT valid"
         facts.append(f"signed by {subject.signer['name']} ({valid})")
-    yield _columns(Text(printable(name), style="bold"), " · ".join(facts))
+    yield _columns(Text(printable(name), style="bold"), " · ".join(facts), width)
     if subject.origin:
         yield Text(f"from {printable(subject.origin)}", style="dim")
     if subject.owner:
@@ -75,7 +83,7 @@ def _head(report: Report) -> Iterator[Text]:
     yield Text("")
 
 
-def _verdict(report: Report) -> Iterator[Text]:
+def _verdict(report: Report, width: int) -> Iterator[Text]:
     verdict = report.verdict
     if verdict is None:
         words = {"blocked": "BLOCKED", "deadline": "NOT JUDGED", "interrupted": "INTERRUPTED"}
@@ -90,7 +98,7 @@ def _verdict(report: Report) -> Iterator[Text]:
         f"  {shown(verdict.total).removesuffix('.0')} of {verdict.threshold:g}",
     )
     method = {"sum": "sum of actions", "max": "heaviest action"}.get(verdict.method, f"{verdict.method} by category")
-    yield _columns(left, f"{report.policy['name']} {report.policy['version']}, {method}")
+    yield _columns(left, f"{report.policy['name']} {report.policy['version']}, {method}", width)
     yield Text("")
 
 
@@ -98,15 +106,15 @@ def _told(action: ActionPart) -> str:
     return "you agreed" if action.disclosed else "you were not told"
 
 
-def _action(action: ActionPart, *, with_outcome: bool) -> Iterator[Text]:
+def _action(action: ActionPart, width: int, *, with_outcome: bool) -> Iterator[Text]:
     weight = action.weight * action.count
     color = "red" if action.weight >= 50 else "yellow"
     title = f"{action.title} ({action.count} times)" if action.count > 1 else action.title
     left = Text.assemble((f"{shown(weight).removesuffix('.0'):>4}", color), f"  {title}")
-    yield _columns(left, _told(action))
+    yield _columns(left, _told(action), width)
     where = action.policy
     for evidence in action.evidence[:EVIDENCE_LINES]:
-        yield _columns(Text(f"      {describe(evidence)}", style="dim"), where)
+        yield _columns(Text(f"      {describe(evidence)}", style="dim"), where, width)
         where = ""
     more = action.evidence_count - min(EVIDENCE_LINES, len(action.evidence))
     if more > 0:

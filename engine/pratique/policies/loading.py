@@ -51,7 +51,8 @@ def check(
     """Check every policy that these files and directories belong to.
 
     A file that is part of a policy is checked with the whole of it: the rest is looked for in the file's own directory
-    (not below: it may be somebody's home), in `directories` and in the search path.
+    (not below: it may be somebody's home), in `directories` and in the search path. Of several files with a header of
+    one name, those that are named here count, and not the versions and copies that lie beside them.
     Raises `UsageError` when a path does not exist.
     """
     given: dict[Path, None] = {}
@@ -66,7 +67,8 @@ def check(
         raise UsageError(f"no *.policy files in {', '.join(map(str, paths))}")
     known = search_path(directories)
     flat = {near for near, deep in beside.items() if not deep and near not in known}
-    return _check(list(given), Library((*beside, *known), flat=flat), vocabulary, observed)
+    named = [path.absolute() for path in paths if not path.is_dir()]
+    return _check(list(given), Library((*beside, *known), flat=flat, named=named), vocabulary, observed)
 
 
 def check_named(

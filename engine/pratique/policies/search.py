@@ -28,11 +28,16 @@ class Library:
 
     All files of one policy come from one directory of the path, the first that has its header: the site's `baseline`
     and the shipped one are never mixed. Directories are searched with what is below them, but for those in `flat`.
+    A header in one of the `named` files counts alone: other files that have a header of the same name, older versions
+    or copies, do not belong to the policy.
     """
 
-    def __init__(self, directories: Sequence[Path], *, flat: Collection[Path] = ()) -> None:
+    def __init__(
+        self, directories: Sequence[Path], *, flat: Collection[Path] = (), named: Collection[Path] = ()
+    ) -> None:
         self.directories = tuple(directories)
         self._flat = frozenset(flat)
+        self._named = frozenset(named)
         self.texts: dict[Path, str] = {}
         self.faults: dict[Path, Diagnostic] = {}
         self._sources: dict[Path, Source] = {}
@@ -62,20 +67,27 @@ class Library:
         """For each directory: the policies that have a header in it, and the files of each policy."""
         if self._headers is None:
             self._headers = []
+            chosen = {belongs[2] for path in self._named if (belongs := self._belongs(path)) and belongs[1] == "policy"}
             for directory in self.directories:
                 headers: set[str] = set()
                 files: dict[str, list[Path]] = {}
                 for path in self._files_in(directory):
-                    belongs = _BELONGS.search(self.text(path) or "")
+                    belongs = self._belongs(path)
                     if belongs is not None:
+                        if belongs[1] == "policy" and belongs[2] in chosen and path not in self._named:
+                            continue
                         files.setdefault(belongs[2], []).append(path)
                         if belongs[1] == "policy":
                             headers.add(belongs[2])
                 self._headers.append((headers, files))
         return self._headers
 
+    def _belongs(self, path: Path) -> re.Match[str] | None:
+        return _BELONGS.search(self.text(path) or "")
+
     def _files_in(self, directory: Path) -> list[Path]:
-        return files_below(directory, deep=directory not in self._flat)
+        found = files_below(directory, deep=directory not in self._flat)
+        return [*found, *sorted(path for path in self._named if path.parent == directory and path not in found)]
 
     def files(self, name: str) -> list[Path]:
         """The files of the policy of that name; none when no directory has its header."""

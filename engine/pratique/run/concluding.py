@@ -47,6 +47,7 @@ def conclude(
         recording,
         policy,
         verdict,
+        exit_code=exit_code,
         decision=decision,
         treatments=_treatments(verdict, leaving, decision, exit_code),
         belongs=deciding.belonging(recording, verdict),
@@ -108,7 +109,7 @@ def blocked(recording: Recording, policy: Policy) -> Conclusion:
     decision = DecisionPart(choice="refuse", source="policy")
     because = "; ".join(recording.subject.reasons)
     return Conclusion(
-        report=reporting.make(recording, policy, None, decision=decision),
+        report=reporting.make(recording, policy, None, exit_code=11, decision=decision),
         exit_code=11,
         message=f"blocked as known ({because}); it was not run" if because else "blocked as known; it was not run",
         hint="`pratique decisions` shows marks made by hand; `pratique policy explain` the policy's lists",
@@ -117,13 +118,15 @@ def blocked(recording: Recording, policy: Policy) -> Conclusion:
 
 def cut_short(recording: Recording, policy: Policy, verdict: Verdict, timeout: float | None) -> Conclusion:
     """A session that was ended before the program had: shown as far as it got, and nothing installed."""
-    report = reporting.make(recording, policy, verdict, belongs=deciding.belonging(recording, verdict))
+    code = 130 if recording.ended == "interrupted" else 7
+    belongs = deciding.belonging(recording, verdict)
+    report = reporting.make(recording, policy, verdict, exit_code=code, belongs=belongs)
     if recording.ended == "interrupted":
-        return Conclusion(report=report, exit_code=130, message="interrupted; nothing was committed")
+        return Conclusion(report=report, exit_code=code, message="interrupted; nothing was committed")
     after = f" after {timeout:g} s" if timeout is not None else ""
     return Conclusion(
         report=report,
-        exit_code=7,
+        exit_code=code,
         message=f"not finished{after}: everything it started is gone, nothing was committed",
         hint="give it more time with --timeout, or an answer if it was waiting for one",
     )

@@ -120,7 +120,7 @@ def article(what: str) -> str:
 
 
 def as_root(typed: str) -> str:
-    """The command line again, by sudo: which has a PATH of its own, and may not find a program of a virtual environment."""
+    """The command line again, by sudo, which has a PATH of its own and may not find a virtual environment's program."""
     program = Path(sys.argv[0])
     found = program.is_absolute() and program.name == "pratique" and os.access(program, os.X_OK)
     return f"sudo {shlex.quote(str(program)) if found else 'pratique'} {typed}"
