@@ -232,3 +232,16 @@ def test_accounts_are_told_by_what_changed():
 def test_garbled_records_are_no_reason_to_stop():
     found, _ = meaning({"/etc/passwd": b"\xff\xfe:::\nno-colons\n", "/var/lib/dpkg/status": b"\0" * 1000})
     assert set(found) == {"file"}
+
+
+def test_a_script_that_writes_itself_into_dpkgs_records_is_not_the_package_manager():
+    left = {
+        "/var/lib/dpkg/status": BASE + HELLO,
+        "/var/lib/dpkg/info/hello.list": b"/etc/cron.d/evil\n",
+        "/etc/cron.d/evil": b"* * * * * root x",
+    }
+    for kind, believed in (("script", False), ("deb", True)):
+        found, components = meaning(left, {"/var/lib/dpkg/status": BASE}, kind=kind)
+        (cron,) = [effect for effect in found["file"] if effect.path == "/etc/cron.d/evil"]
+        assert (cron.details.get("by_package_manager") == "true") is believed
+        assert "hello" in components

@@ -7,6 +7,7 @@ import shutil
 import struct
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -197,3 +198,16 @@ def test_a_state_directory_that_cannot_be(scene, refused, tmp_path):
     (tmp_path / "file").write_text("")
     impossible = {"PRATIQUE_STATE": str(tmp_path / "file" / "below")}
     refused(4, scene.script("echo it ran"), env=impossible, said=("nothing can be kept in", "PRATIQUE_STATE"))
+
+
+def test_an_installer_where_the_quarantine_has_its_own_is_said_to_be_copied(scene):
+    place = Path(tempfile.mkdtemp(dir="/dev/shm"))
+    try:
+        script = place / "setup.sh"
+        script.write_text("#!/bin/sh\ntouch ~/ran\n")
+        ran = scene.run("--install", script)
+        assert ran.code == 4
+        assert f"cp {script} /tmp/ && pratique run /tmp/setup.sh" in ran.err
+        assert not (scene.home / "ran").exists()
+    finally:
+        shutil.rmtree(place)

@@ -34,7 +34,7 @@ def give_meaning(
 ) -> tuple[tuple[Effect, ...], tuple[Component, ...]]:
     """File effects in, all effects and the components out. Ids of the file effects stay as they are."""
     main = main_component(subject)
-    ownership = packages.ownership(effects, read, read_before, subject.kind)
+    ownership = packages.ownership(effects, read, read_before, packages.manager_started(subject))
     owned = tuple(_with_owner(effect, ownership, main.name) for effect in effects)
     found = [
         *ownership.changes,

@@ -2,9 +2,10 @@
 
 dpkg's own records are read from `/var/lib/dpkg` (status, info/*.list), pip's from `*.dist-info/RECORD` (PEP 376 and the
 "Recording installed projects" specification), npm's from the `node_modules` tree. All of it was written by the program
-under judgement, so every read is bounded and nothing is believed beyond "the package manager recorded this". pip and
-npm keep their records beside the packages, where any program can write the like: whose the files are is told by them in
-any case, but only where the person started pip or npm is that the package manager's doing.
+under judgement, so every read is bounded and nothing is believed beyond "the package manager recorded this". Any
+program can write such records: whose the files are is told by them in any case, but that a file is the package
+manager's doing only where the person started that package manager. A script that calls apt-get is taken for the author
+of all that it leaves.
 """
 
 from __future__ import annotations
@@ -15,10 +16,12 @@ import json
 import posixpath
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 
 import msgspec
 
 from pratique.recording import Effect
+from pratique.subject import Subject
 
 _STATUS = "/var/lib/dpkg/status"
 _LARGEST_STATUS = 64 * 1024 * 1024  # bytes; that of a full desktop has about 6 MiB
@@ -46,6 +49,17 @@ _NPM_BOOKKEEPING = ("/.package-lock.json", "/package-lock.json", "/package.json"
 Reader = Callable[[str, int], bytes | None]
 
 
+#: Commands that install by dpkg.
+_DPKG_COMMANDS = frozenset({"apt", "apt-get", "aptitude", "dpkg"})
+
+
+def manager_started(subject: Subject) -> str:
+    """The package manager the person started: by the kind of file, or by the command."""
+    if subject.kind == "deb" or (subject.kind == "command" and Path(subject.path).name in _DPKG_COMMANDS):
+        return "dpkg"
+    return subject.kind if subject.kind in ("pip", "npm") else ""
+
+
 class Ownership(msgspec.Struct, frozen=True):
     """Files by package, and the packages that came or went, as effects."""
 
@@ -54,7 +68,7 @@ class Ownership(msgspec.Struct, frozen=True):
     changes: tuple[Effect, ...]
     used_dpkg: bool
     used_npm: bool
-    started: str  # the kind of program the person started
+    started: str  # the package manager the person started: dpkg, pip, npm; "" for anything else
 
     def package_of(self, path: str) -> str | None:
         """The package that recorded this path as its own in this session."""
@@ -69,13 +83,13 @@ class Ownership(msgspec.Struct, frozen=True):
         Neither pip nor npm ever gives a file more rights than its user has.
         """
         if effect.path in self.of_dpkg:
-            return True
+            return self.started == "dpkg"
         privileged = effect.after is not None and effect.after.type == "file" and effect.after.mode & 0o6000
         return self.started in ("pip", "npm") and not privileged and not effect.details.get("capabilities")
 
     def is_bookkeeping(self, path: str) -> bool:
         """Whether a package manager that ran in this session keeps its own records here."""
-        if self.used_dpkg and path.startswith(_DPKG_BOOKKEEPING):
+        if self.used_dpkg and self.started == "dpkg" and path.startswith(_DPKG_BOOKKEEPING):
             return True
         return (
             self.used_npm
@@ -98,7 +112,7 @@ def node_package(path: str) -> str | None:
 
 
 def ownership(effects: Sequence[Effect], read: Reader, read_before: Reader, started: str) -> Ownership:
-    """Read what the package managers recorded during the session. `started`: the kind of program the person started."""
+    """Read what the package managers recorded during the session. `started`: see `Ownership`."""
     by_path = {effect.path: effect for effect in effects if effect.type == "file"}
     owner: dict[str, str] = {}
     changes: list[Effect] = []

@@ -22,7 +22,7 @@ from pratique.policy.model import Policy
 from pratique.policy.score import Verdict
 from pratique.recording import Recording
 from pratique.report import Choice, DecisionPart
-from pratique.run.claimed import claimed
+from pratique.run.claimed import claimed, one_at_a_time
 from pratique.run.concluding import Conclusion, blocked, conclude, cut_short
 from pratique.run.options import Face, Options, Reply, Result
 from pratique.run.preparing import fingerprint, launch_for, network_for, person
@@ -96,7 +96,8 @@ def _decide_and_install(
     conclusion = conclude(recording, policy, verdict, leaving, decision, hint=launch.hint)
     if conclusion.exit_code == 0:
         by_id = {effect.id: effect for effect in recording.effects}
-        committed = watched.quarantine.commit([by_id[i] for i in sorted(conclusion.wanted)])
+        with one_at_a_time():
+            committed = watched.quarantine.commit([by_id[i] for i in sorted(conclusion.wanted)])
         if committed.skipped:
             skipped = tuple(f"{one.path} was left as it is: {one.reason}" for one in committed.skipped)
             recording = msgspec.structs.replace(recording, notes=(*recording.notes, *skipped))

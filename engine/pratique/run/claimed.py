@@ -35,6 +35,17 @@ def claimed() -> Iterator[str]:
         os.close(lock)
 
 
+@contextlib.contextmanager
+def one_at_a_time() -> Iterator[None]:
+    """Two sessions must not install at once: the second looks at the host for conflicts when the first is through."""
+    lock = os.open(places.state() / "commit.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(lock)
+
+
 def _remove_abandoned(sessions: Path) -> None:
     """What a killed session wrote goes. One that had begun to install keeps the originals it put aside."""
     for file in sessions.glob("*.lock"):

@@ -8,6 +8,7 @@ import shlex
 import shutil
 import sys
 from pathlib import Path
+from typing import Final
 
 import msgspec
 
@@ -17,6 +18,9 @@ from pratique.host import Host
 from pratique.policy.model import NetworkRule, Policy
 from pratique.run.options import NetworkMode, Options
 from pratique.subject import Subject
+
+#: What a quarantine never shows of the host, so that nothing there can be run.
+PRIVATE: Final = ("/run/", "/dev/", "/proc/", "/sys/")
 
 
 class Person(msgspec.Struct, frozen=True, kw_only=True):
@@ -93,6 +97,13 @@ def launch_for(
         )
     launch: Launch = answers[0].value
     what = launch.describe or subject.kind
+    private = next((top for top in PRIVATE if subject.path.startswith(top)), "")
+    if private and not options.bare:
+        raise CannotError(
+            f"{subject.path} lies below {private}, of which a program in quarantine has its own",
+            hint=f"copy it first: cp {shlex.quote(subject.path)} /tmp/ && "
+            f"pratique run /tmp/{shlex.quote(Path(subject.path).name)}",
+        )
     if launch.cannot:
         raise CannotError(launch.cannot, hint=launch.hint)
     if launch.needs_root and account.uid != 0:
