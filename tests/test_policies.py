@@ -212,3 +212,36 @@ def test_many_files_are_parsed_by_two_processes_to_the_same_end(state: Path, tmp
     assert [(one.code, Path(one.where.file).name) for one in outcome.diagnostics] == [("P0102", "p11.policy")]
     (tmp_path / "p11.policy").unlink()
     assert len(policies.check([tmp_path], VOCABULARY).policies["ours"].actions) == 11 * 800
+
+
+# -- several versions of one policy, side by side ---------------------------------------------------------------------
+
+
+def test_a_file_that_is_named_does_not_clash_with_its_copies(state: Path, tmp_path: Path) -> None:
+    new, old, copy = tmp_path / "new.policy", tmp_path / "old.policy", tmp_path / "new.policy.bak"
+    new.write_text(GOOD)
+    old.write_text(GOOD.replace("weight 10", "weight 20"))
+    copy.write_text(GOOD.replace("weight 10", "weight 30"))
+    (tmp_path / "more.policy").write_text("part of ours\naction b { on file.write; weight 1 }\n")
+    weights = {
+        path.name: {one.name: one.weight for one in policies.load(path, VOCABULARY).actions}
+        for path in (new, old, copy)
+    }
+    assert weights == {
+        "new.policy": {"a": 10, "b": 1}, "old.policy": {"a": 20, "b": 1}, "new.policy.bak": {"a": 30, "b": 1},
+    }  # fmt: skip
+
+
+def test_a_file_that_is_named_can_extend_its_neighbour_beside_copies_of_itself(state: Path, tmp_path: Path) -> None:
+    (tmp_path / "ours.policy").write_text(GOOD)
+    for name in ("top.policy", "top-old.policy"):
+        (tmp_path / name).write_text("policy top { extends ours }\n")
+    assert [one.name for one in policies.load(tmp_path / "top.policy", VOCABULARY).actions] == ["a"]
+
+
+def test_two_headers_of_one_policy_clash_when_both_are_named_or_neither(state: Path, tmp_path: Path) -> None:
+    files = [tmp_path / "a.policy", tmp_path / "b.policy"]
+    for file in files:
+        file.write_text(GOOD)
+    for named in ([tmp_path], files):
+        assert not policies.check(named, VOCABULARY).good

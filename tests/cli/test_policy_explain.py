@@ -67,6 +67,8 @@ def test_a_report_is_explained_without_its_recording(pratique, kept: Path, tmp_p
         ("file.write path=~/.bashrc", "is evidence of, by baseline"),
         ("file.write path=/etc/cron.d/x by_package_manager=true", "not by_package_manager: no"),
         ("net.listen port=80", "no action listens to net.listen"),
+        ("service.add name=x", "\n\nno other action listens to service.add\n"),
+        ("file.write path=/x size=10MiB", "size 10485760\n"),
     ],
 )
 def test_an_event(pratique, event: str, expected: str) -> None:  # type: ignore[no-untyped-def]
@@ -80,11 +82,13 @@ def test_an_event(pratique, event: str, expected: str) -> None:  # type: ignore[
     [
         (["--event", "file.wrte path=/x"], 'did you mean "file.write"?'),
         (["--event", "file.write pth=/x"], 'did you mean "path"?'),
-        (["--event", "file.write path"], "file.write has no field 'path'"),
-        (["--event", "file.write path=/x size=big"], "size is a number; found 'big'"),
+        (["--event", "file.write path"], "path lacks its value\n  write: path=..."),
+        (["--event", "call.nothing"], "no event kind 'call.nothing'"),
+        (["--event", "file.write path=/x size=big"], "size is a number like 4096 or 10MiB; found 'big'"),
+        (["--event", "file.write path=/x size=10s"], "size is a number like 4096 or 10MiB; found '10s'"),
         (["--event", "file.write path=/x executable=1"], "executable is true or false; found '1'"),
         (["--event", "file.write path='/x"], "expected KIND FIELD=VALUE"),
-        (["--event", ""], "expected KIND FIELD=VALUE"),
+        (["--event", ""], "expected KIND FIELD=VALUE ..., found nothing"),
         ([], "expected a recording, a report or --event"),
         (["/nonexistent.rec"], "cannot read /nonexistent.rec"),
         (["/etc/hostname"], "/etc/hostname:1:"),

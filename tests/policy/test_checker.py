@@ -385,3 +385,63 @@ def test_nesting_of_conditions_is_bounded() -> None:
     deep = "(" * 60 + "executable" + ")" * 60
     where(deep)
     assert wrong("(" * 70 + "executable" + ")" * 70).code == "P0111"
+
+
+# -- slips ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("condition", "message", "help"),
+    [
+        ('path == "/x"', 'expected a value; found "="', "equality is written with one sign: ="),
+        (
+            'path in "/a", "/b"',
+            'expected a new line, "and", "or" or "}"; found ","',
+            'several values are a list: in ["/a", "/b"]',
+        ),
+        ("path in [“/a”]", "the quotes of policies are straight; this one is “", "write \" or '"),
+        ('path contains re"x"', "contains looks for texts; found a regular expression", 'write: path matches re"..."'),
+        ("path = []", "= compares with one value; here is none", ""),
+    ],
+)
+def test_what_is_written_so_elsewhere_is_said_to_be_otherwise_here(condition: str, message: str, help: str) -> None:
+    found = wrong(condition)
+    assert (found.message, found.help, found.severity) == (message, help, "error")
+
+
+@pytest.mark.parametrize(
+    ("condition", "code", "message"),
+    [
+        ("path in []", "P0407", "this list is empty: nothing is ever in it"),
+        ("size > 10", "P0410", '"size" is compared with 10 bytes'),
+        (
+            'path matches "/etc/[x/*"',
+            "P0409",
+            'the "[" of "[x/*" opens no set, for want of a "]": it stands for itself',
+        ),
+    ],
+)
+def test_what_is_sound_and_hardly_meant_is_warned_of(condition: str, code: str, message: str) -> None:
+    found = wrong(condition)
+    assert (found.code, found.message, found.severity) == (code, message, "warning")
+
+
+@pytest.mark.parametrize("condition", ["size > 10B", "size > 0", 'path matches "/etc/[[]x"', 'path matches "/[a-z]/*"'])
+def test_what_is_meant_is_not_warned_of(condition: str) -> None:
+    assert checked(f"action a {{ on file.write where {condition}; weight 5 }}").diagnostics == ()
+
+
+def test_an_action_without_weight_is_warned_of_unless_it_is_decided_by() -> None:
+    weightless = "action a { on file.write; weight 0 }\n"
+    assert (only(weightless).code, only(weightless).severity) == ("P0408", "warning")
+    assert checked(weightless + "decide { undesirable when not action a }\n").diagnostics == ()
+
+
+def test_limits_are_written_without_exponents() -> None:
+    assert only("action a { on file.write; weight 1000001 }").message == "a weight must be from 0 to 1,000,000"
+
+
+def test_what_lacks_at_the_end_of_the_file_is_shown_where_it_should_stand() -> None:
+    found = only("disable action a\n\n\n")
+    assert (found.where.line, found.where.column) == (1, 16)
+    assert found.message == 'expected "because"; found the end of the file'

@@ -7,7 +7,7 @@ from typing import Final
 
 from pratique.events import COMMON_FIELDS, Field
 from pratique.policy import model, syntax
-from pratique.policy.comparing import article
+from pratique.policy.comparing import UNITS, article
 from pratique.policy.compose import Placed
 from pratique.policy.conditions import known_kind, trigger
 from pratique.policy.diagnostics import Note
@@ -16,11 +16,6 @@ from pratique.policy.nearest import did_you_mean
 from pratique.policy.scope import Leaf, Scope, spoken
 
 _SINGLE: Final = {syntax.Category: "category", syntax.Weight: "weight", syntax.Remedy: "remedy"}
-_UNITS: Final = {
-    Field.number: ("",),
-    Field.size: ("", "B", "KiB", "MiB", "GiB", "TiB"),
-    Field.duration: ("ms", "s", "m", "h", "d"),
-}
 
 
 def action(placed: Sequence[Placed], policy: str) -> model.Action | None:
@@ -142,7 +137,7 @@ def _value(scope: Scope, written: syntax.Field, field: Field) -> str | float | b
             return word == "true"
         case syntax.Text(value=text) if field in (Field.text, Field.path, Field.key, Field.address):
             return text
-        case syntax.Quantity(unit=unit) if unit in _UNITS.get(field, ()):
+        case syntax.Quantity(unit=unit) if unit in UNITS.get(field, ()):
             return scope.number(leaf, "a number", least=-1e15)
     help = "write true or false" if field == Field.flag else ""
     message = f'"{written.name.value}" is {article(field)}; it cannot hold {spoken(leaf)}'

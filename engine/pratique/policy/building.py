@@ -11,7 +11,7 @@ from functools import cache
 from typing import Any, Final, TypeAlias
 
 from pratique.policy import syntax
-from pratique.policy.lexer import Tokens, unquote
+from pratique.policy.lexer import Tokens, lex, unquote
 from pratique.policy.tables import Rule, load
 
 _UNITS: Final = {
@@ -55,6 +55,14 @@ def _quantity(word: str, at: int) -> syntax.Quantity:
     except ValueError:  # noted by the lexer
         return syntax.Quantity(at, 0.0, "")
     return syntax.Quantity(at, number / 100 if unit == "%" else number * _UNITS[unit], unit)
+
+
+def quantity(text: str) -> syntax.Quantity | None:
+    """A number or a number with a unit, as it is written in policies; None when this is none."""
+    tokens = lex(text)
+    if len(tokens.kinds) != 2 or tokens.problems or tokens.kinds[0] not in ("NUMBER", "DURATION", "SIZE", "SHARE"):
+        return None
+    return _quantity(tokens.words[0], 0)
 
 
 def _builder(rule: Rule) -> Builder:

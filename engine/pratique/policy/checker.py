@@ -70,6 +70,8 @@ def _policy(composed: Composed, context: Context) -> model.Policy:
     root = composed.units[-1]
     actions = _actions(composed, context)
     _reads(composed, actions)
+    decide = blocks.decide(composed)
+    _weightless(composed, actions, decide.undesirable)
     fleetblocks.distributed(composed)
     return model.Policy(
         name=root.name,
@@ -84,7 +86,7 @@ def _policy(composed: Composed, context: Context) -> model.Policy:
         trust=blocks.trust(composed),
         reputation=blocks.reputation(composed),
         signatures=tuple(blocks.signatures(placed) for placed in composed.listed(syntax.Signatures)),
-        decide=blocks.decide(composed),
+        decide=decide,
         distribution=fleetblocks.distribution(composed),
         samples=fleetblocks.samples(composed),
         spool=fleetblocks.spool(composed),
@@ -124,6 +126,30 @@ def _touch(scope: Scope, node: syntax.Action) -> None:
     for clause in node.clauses:
         if isinstance(clause, syntax.On) and isinstance(clause.trigger, syntax.Step) and clause.trigger.where:
             condition(Fields(scope, clause.trigger.kinds), clause.trigger.where)
+
+
+def _weightless(composed: Composed, actions: tuple[model.Action, ...], decide: model.Criterion) -> None:
+    """Warn of actions that neither add to a total nor are asked for by `decide`."""
+    asked = set(_asked(decide))
+    for one in actions:
+        if one.weight or one.disclosed_weight or one.name in asked:
+            continue
+        for node, scope, _ in composed.actions[one.name]:
+            for clause in node.clauses if isinstance(node, syntax.Action) else ():
+                if isinstance(clause, syntax.Weight) and not clause.weight.value:
+                    message = f'"{one.name}" weighs nothing: it is told, and changes no verdict'
+                    scope.warn("P0408", clause.weight, message)
+
+
+def _asked(criterion: model.Criterion) -> Iterable[str]:
+    match criterion:
+        case model.Found(action=name):
+            yield name
+        case model.AllOf(terms=terms) | model.AnyOf(terms=terms):
+            for term in terms:
+                yield from _asked(term)
+        case model.NotSo(term=term):
+            yield from _asked(term)
 
 
 def _reads(composed: Composed, actions: tuple[model.Action, ...]) -> None:

@@ -13,8 +13,12 @@ from pratique.policy.sound import glob, regex, stands_in
 
 STRINGS: Final = frozenset({Field.text, Field.path, Field.key})
 _NUMBERS: Final = frozenset({Field.number, Field.size, Field.duration})
-_SIZES: Final = frozenset({"", "B", "KiB", "MiB", "GiB", "TiB"})
-_TIMES: Final = frozenset({"ms", "s", "m", "h", "d"})
+#: The units that numbers of these types may have; "" is none.
+UNITS: Final[Mapping[Field, frozenset[str]]] = {
+    Field.number: frozenset({""}),
+    Field.size: frozenset({"", "B", "KiB", "MiB", "GiB", "TiB"}),
+    Field.duration: frozenset({"ms", "s", "m", "h", "d"}),
+}
 _ORDER: Final = ("<", "<=", ">", ">=")
 _PART: Final[Mapping[str, str]] = {"contains": "contains", "begins with": "begins", "ends with": "ends"}
 
@@ -36,13 +40,30 @@ def sample(name: str, field: Field) -> str:
     return samples.get(field, name)
 
 
-def mismatch(scope: Scope, node: syntax.Comparison, field: Field, leaf: Leaf) -> None:
+def mismatch(scope: Scope, node: syntax.Comparison, field: Field, leaf: Leaf, help: str = "") -> None:
     name = node.field.value
     message = f'"{name}" is {article(field)}; it cannot be compared with {spoken(leaf)}'
+    if help:  # the value would do, behind another operator
+        message = f"{node.operator.value} looks for texts; found {spoken(leaf)}"
     at: syntax.Node = node.value
     if isinstance(at, syntax.Array) and leaf in at.items:
         at = leaf
-    scope.report("P0207", at, message, help=f"for example: {sample(name, field)}")
+    scope.report("P0207", at, message, help=help or f"for example: {sample(name, field)}")
+
+
+def empty(scope: Scope, node: syntax.Comparison) -> bool:
+    """Whether a field is compared with a list of nothing; reported."""
+    value = node.value
+    if isinstance(value, syntax.Name) and value.value in scope.context.lets:
+        value = scope.context.lets[value.value][0].value
+    if not isinstance(value, syntax.Array) or value.items:
+        return False
+    operator = node.operator.value
+    if operator in ("=", "!=", *_ORDER):
+        scope.report("P0201", node.value, f"{operator} compares with one value; here is none")
+    else:
+        scope.warn("P0407", node.value, "this list is empty: nothing is ever in it")
+    return True
 
 
 def compare(scope: Scope, node: syntax.Comparison, field: Field, leaves: list[Leaf]) -> model.Condition:
@@ -121,8 +142,12 @@ def _order(scope: Scope, node: syntax.Comparison, field: Field, leaves: list[Lea
 
 
 def _number(scope: Scope, node: syntax.Comparison, field: Field, leaf: Leaf) -> float | None:
-    units = {Field.number: frozenset({""}), Field.size: _SIZES, Field.duration: _TIMES}[field]
-    if isinstance(leaf, syntax.Quantity) and leaf.unit in units:
+    if isinstance(leaf, syntax.Quantity) and leaf.unit in UNITS[field]:
+        if field == Field.size and not leaf.unit and leaf.value:
+            at = leaf if stands_in(node.value, leaf) else node.value
+            spelled = f"{leaf.value:.15g}"
+            message = f'"{node.field.value}" is compared with {spelled} bytes'
+            scope.warn("P0410", at, message, help=f"say the unit: {spelled}B, {spelled}KiB, {spelled}MiB ...")
         return leaf.value if abs(leaf.value) <= 1e15 else scope.number(leaf, "a number")
     mismatch(scope, node, field, leaf)
     return None
@@ -144,6 +169,9 @@ def _parts(scope: Scope, node: syntax.Comparison, field: Field, leaves: list[Lea
     name, how = node.field.value, _PART[node.operator.value]
     terms: list[model.Condition] = []
     for leaf in leaves:
+        if isinstance(leaf, syntax.Pattern):
+            mismatch(scope, node, field, leaf, help=f'write: {name} matches re"..."')
+            continue
         if not isinstance(leaf, syntax.Text):
             mismatch(scope, node, field, leaf)
             continue

@@ -6,7 +6,7 @@ from typing import Final
 
 from pratique.events import COMMON_FIELDS, Field
 from pratique.policy import model, syntax
-from pratique.policy.comparing import STRINGS, article, compare, mismatch, sample
+from pratique.policy.comparing import STRINGS, article, compare, empty, mismatch, sample
 from pratique.policy.limits import MOST_STEPS
 from pratique.policy.nearest import did_you_mean
 from pratique.policy.scope import Scope
@@ -152,6 +152,7 @@ def _comparison(fields: Fields, node: syntax.Comparison) -> model.Condition:
         made = context.compared.get(key)
     if made is None:
         before = len(context.diagnostics)
+        empty(scope, node)
         made = compare(scope, node, field, scope.values(node.value))
         if key is not None and len(context.diagnostics) == before:
             context.compared[key] = made

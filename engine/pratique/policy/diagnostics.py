@@ -57,6 +57,10 @@ CODES: Final[Mapping[str, str]] = {
     "P0404": "reading is watched only on paths that the policy names",
     "P0405": "a disabled action is named",
     "P0406": "an override of the policy's own definition",
+    "P0407": "a list of nothing: the comparison never holds",
+    "P0408": "an action without weight, which `decide` does not ask for either",
+    "P0409": "a `[` in a path pattern that no `]` closes: it stands for itself",
+    "P0410": "a size without a unit: these are bytes",
 }
 
 

@@ -75,6 +75,17 @@ def in_words(expected: list[str]) -> str:
     return listed([*words, *plain, *quoted], most=30)
 
 
+def habit(tokens: Tokens, index: int) -> str:
+    """A hint for what is written so elsewhere, and otherwise here."""
+    kinds, words = tokens.kinds, tokens.words
+    if kinds[index] == "EQUAL" and kinds[index - 1] == "EQUAL" and tokens.starts[index] == tokens.starts[index - 1] + 1:
+        return "equality is written with one sign: ="
+    if kinds[index] == "COMMA" and kinds[index - 1] in _VALUE and kinds[index - 2] in _COMPARING:
+        following = words[index + 1] if kinds[index + 1] in _VALUE else "..."
+        return f"several values are a list: {words[index - 2]} [{words[index - 1]}, {following}]"
+    return ""
+
+
 def near_keyword(tokens: Tokens, index: int, expected: list[str]) -> str:
     """A hint when the word found is nearly one of those expected."""
     spelling = _spelling()

@@ -57,6 +57,7 @@ def _scanner() -> re.Pattern[str]:
         **{name: patterns[name] for name in ("DURATION", "SIZE", "SHARE", "NUMBER")},
         "comment": r"\#[^\n]*",
         "end": r"\Z",
+        "curly": r"[“”„‟‘’‚‛][^\n“”„‟‘’‚‛]*+[“”„‟‘’‚‛]?",
         "open_text": r"""["'][^\n]*""",
         "quantity": r"-?[0-9][\w.%]*",
         "stray": r"[^ \t\r]",
@@ -119,13 +120,13 @@ def lex(text: str) -> Tokens:
             kind = group
             if group == "TEXT" and word[0] == '"' and "\\" in word:
                 _check_escapes(word, start, tokens.problems)
-        elif group in ("open_text", "quantity", "stray"):
+        elif group in ("curly", "open_text", "quantity", "stray"):
             tokens.problems.append(_problem(group, word, start))
             if len(tokens.problems) >= ENOUGH:
                 break
             if group == "stray":
                 continue
-            kind = "TEXT" if group == "open_text" else "NUMBER"
+            kind = "NUMBER" if group == "quantity" else "TEXT"
         else:
             kind = group  # type: ignore[assignment]
         if separator >= 0:
@@ -166,6 +167,9 @@ def _check_escapes(word: str, start: int, problems: list[Problem]) -> None:
 
 
 def _problem(group: str, word: str, start: int) -> Problem:
+    if group == "curly":
+        message = f"the quotes of policies are straight; this one is {word[0]}"
+        return Problem("P0107", start, len(word), message, "write \" or '")
     if group == "open_text":
         return Problem("P0107", start, len(word), "this text is not closed", f"end it with {word[0]} on the same line")
     if group == "quantity":

@@ -15,7 +15,7 @@ import msgspec
 from pratique.policy import syntax
 from pratique.policy.building import rules
 from pratique.policy.diagnostics import Diagnostic, Note
-from pratique.policy.expected import acceptable, found, in_words, near_keyword
+from pratique.policy.expected import acceptable, found, habit, in_words, near_keyword
 from pratique.policy.lexer import Tokens, lex
 from pratique.policy.limits import ENOUGH, LARGEST
 from pratique.policy.model import Location
@@ -236,13 +236,16 @@ class _Run:
         message = f"no statement here begins with {what}" if begins and "_SEP" not in expected else ""
         if what == '"}"' and self._outermost_brace() is None:
             message, words = "this } closes nothing", ""
+        at = index
+        if tokens.kinds[index] == "$END" and index:  # nobody sees an empty line: show what should go on
+            at = index - 1
         self._note(
             "P0100",
             message or f"expected {words}; found {what}",
-            tokens.starts[index],
-            len(tokens.words[index].rstrip("\n")) or 1,
+            tokens.starts[at],
+            len(tokens.words[at].rstrip("\n")) or 1,
             note=f"expected {words}" if message and words else "",
-            help=near_keyword(tokens, index, expected) if tokens.words[index][:1].isalpha() else "",
+            help=near_keyword(tokens, index, expected) if tokens.words[index][:1].isalpha() else habit(tokens, index),
         )
 
     def _note(

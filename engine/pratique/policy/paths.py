@@ -100,7 +100,7 @@ def _first_braces(text: str, start: int) -> tuple[int, int, list[str]] | None:
     at = start
     while at < len(text):
         char = text[at]
-        if char == "[" and (close := _set_end(text, at)):
+        if char == "[" and (close := set_end(text, at)):
             at = close
             continue
         if char == "{":
@@ -121,7 +121,7 @@ def _first_braces(text: str, start: int) -> tuple[int, int, list[str]] | None:
     return begin, end + 1, [text[a + 1 : b] for a, b in pairwise(edges)]
 
 
-def _set_end(text: str, at: int) -> int | None:
+def set_end(text: str, at: int) -> int | None:
     """The index behind the `]` that closes the set opened at `at`; None when it is a bracket and no more."""
     first = at + 2 if text[at + 1 : at + 2] == "!" else at + 1
     close = text.find("]", first + 1)
@@ -157,7 +157,7 @@ def _pieces(name: str) -> tuple[Piece, ...]:
     at = 0
     while at < len(name):
         char = name[at]
-        close = _set_end(name, at) if char == "[" else None
+        close = set_end(name, at) if char == "[" else None
         if char not in "*?" and close is None:
             text += char
             at += 1

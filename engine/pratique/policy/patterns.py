@@ -87,6 +87,17 @@ def _brace_fault(glob: str, length: int) -> str:
     return "a { is not closed" if sums else ""
 
 
+def open_bracket(glob: str) -> int:
+    """Where the first `[` stands that no `]` of the same name closes; -1 when there is none."""
+    at = glob.find("[")
+    while at >= 0:
+        close = paths.set_end(glob, at)
+        if close is None:
+            return at
+        at = glob.find("[", close)
+    return -1
+
+
 def is_magic(text: str) -> bool:
     """Whether a text holds signs that mean something in a glob."""
     return _MAGIC.search(text) is not None

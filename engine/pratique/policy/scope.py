@@ -199,11 +199,11 @@ class Scope:
         if least <= value <= most and not (whole and value != int(value)):
             return value
         if value > most >= LARGEST_NUMBER:
-            limits = f"at most {LARGEST_NUMBER:g}"
+            limits = f"at most {_plainly(LARGEST_NUMBER)}"
         elif most >= LARGEST_NUMBER:
-            limits = f"{least:g} or more"
+            limits = f"{_plainly(least)} or more"
         else:
-            limits = f"from {least:g} to {most:g}"
+            limits = f"from {_plainly(least)} to {_plainly(most)}"
         self.report("P0206", quantity, f"{what} must be {'a whole number, ' if whole else ''}{limits}")
         return least if value < least or value != value else min(value, most)
 
@@ -230,6 +230,11 @@ class Scope:
             return None
         self.report("P0105", name, f'no action "{name.value}"', help=did_you_mean(name.value, self.context.actions))
         return None
+
+
+def _plainly(number: float) -> str:
+    """`1,000,000`, `0.001`: never with an exponent."""
+    return f"{number:,.0f}" if number == int(number) else f"{number:,.12f}".rstrip("0")
 
 
 def _leaves(value: syntax.Value) -> list[Leaf]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pratique.policy import model, syntax
-from pratique.policy.patterns import glob_fault, is_windows, regex_fault
+from pratique.policy.patterns import glob_fault, is_windows, open_bracket, regex_fault
 from pratique.policy.scope import Leaf, Scope, spoken
 
 
@@ -48,6 +48,10 @@ def glob(scope: Scope, text: str, at: syntax.Value, leaf: Leaf, *, rooted: bool)
     fault = memory.get(key)
     if fault is None:
         memory[key] = fault = glob_fault(text, rooted=rooted, fold=not rooted or is_windows(text))
+        if not fault and "[" in text and (place := open_bracket(text)) >= 0:
+            message = f'the "[" of "{text[place : place + 40]}" opens no set, for want of a "]": it stands for itself'
+            where = leaf if stands_in(at, leaf) else at
+            scope.warn("P0409", where, message, help='write "[[]" for a bracket that is meant')
     if not fault:
         return True
     if stands_in(at, leaf):
