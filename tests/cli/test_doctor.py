@@ -75,3 +75,84 @@ def test_somebody_who_is_not_root_is_told_what_that_means(state):
     assert done.returncode in (0, 4), done.stderr
     checks = {check["name"]: check for check in json.loads(done.stdout)["checks"]}
     assert checks["user"]["detail"].startswith("not root")
+
+
+def role_file(tmp_path, text):
+    file = tmp_path / "host.yaml"
+    file.write_text(text)
+    return file
+
+
+def lacks(pratique, file):
+    told = pratique("doctor", "--json", "--host", file).json["checks"]
+    return {check["name"]: check for check in told if check["needed"] and not check["ok"]}
+
+
+def mended(pratique, check, file):
+    """The lacks that remain when the mend of this one is run by a shell, as it stands."""
+    script = check["mend"].partition(", or ")[0]
+    command = f'pratique() {{ {sys.executable} -m pratique.cli.main "$@"; }}; {script}'
+    subprocess.run(["bash", "-c", command], check=True, capture_output=True, timeout=60)
+    return lacks(pratique, file)
+
+
+def test_what_the_policy_listens_to_and_nothing_observes_is_a_lack_that_its_mend_mends(pratique, tmp_path):
+    file = role_file(tmp_path, "plugins: {disable: [effects, terminal]}\n")
+    found = lacks(pratique, file)
+    assert list(found) == ["observed"]
+    assert found["observed"]["detail"].startswith("kinds the policy listens to that nothing observes: account.add, ")
+    assert found["observed"]["mend"] == f"pratique host set plugins.disable '[terminal]' --host {file}"
+    assert mended(pratique, found["observed"], file) == {}
+
+
+def test_plugins_that_are_not_among_those_used_are_added_to_them(pratique, tmp_path):
+    file = role_file(tmp_path, "plugins: {use: [revert, terminal]}\n")
+    found = lacks(pratique, file)
+    assert "plugins.use '[revert, terminal, " in found["observed"]["mend"]
+    assert mended(pratique, found["observed"], file) == {}
+
+
+def test_a_list_of_distributions_without_ours_is_one_finding_about_plugins(pratique, tmp_path):
+    file = role_file(tmp_path, "plugins: {allow: [pratique-fonts]}\n")
+    found = lacks(pratique, file)
+    assert [name for name in found if name.startswith("plugin")] == ["plugins of pratique"]
+    assert found["plugins of pratique"]["mend"] == (
+        f"pratique host set plugins.allow '[pratique-fonts, pratique]' --host {file}"
+    )
+    assert mended(pratique, found["plugins of pratique"], file) == {}
+
+
+def test_a_failed_plugin_is_disabled_besides_those_that_are(pratique, tmp_path, monkeypatch):
+    install(tmp_path / "site", "broken", {"broken.py": "1 / 0"}, {"broken": "broken"})
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "site"))
+    file = role_file(tmp_path, "plugins: {disable: [terminal]}\n")
+    found = lacks(pratique, file)
+    assert "plugins.disable '[terminal, broken]'" in found["plugin broken"]["mend"]
+    assert mended(pratique, found["plugin broken"], file) == {}
+
+
+def test_a_plugin_that_is_used_and_not_installed_is_taken_out_of_the_list(pratique, tmp_path):
+    file = role_file(tmp_path, "plugins: {use: [effects, nowhere]}\n")
+    found = lacks(pratique, file)
+    assert "plugins.use '[effects]'" in found["plugin nowhere"]["mend"]
+
+
+def test_a_broken_role_file_is_mended_at_a_line(pratique, tmp_path):
+    file = role_file(tmp_path, "role: laptop\nplugins:\n  disabel: [x]\n")
+    assert lacks(pratique, file)["role file"]["mend"].startswith(f"edit {file}:3 ")
+
+
+def test_a_policy_that_there_is_not_is_mended_in_the_role_file(pratique, tmp_path):
+    file = role_file(tmp_path, "policy: labb\n")
+    found = lacks(pratique, file)
+    assert found["policy"]["mend"] == f"pratique host unset policy --host {file}"
+    assert mended(pratique, found["policy"], file) == {}
+
+
+def test_of_several_policies_one_is_to_be_named(pratique, own_policies):
+    done = pratique("doctor")
+    assert done.code == 4
+    assert "There are several: lab, office" in done.out
+    assert "mend it: pratique host set policy NAME" in done.out
+    assert pratique("host", "set", "policy", "lab").code == 0
+    assert pratique("doctor").code == 0

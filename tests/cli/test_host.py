@@ -29,7 +29,11 @@ def test_path_says_which_file_holds_and_why(pratique, own, tmp_path):
 def test_set_makes_a_file_of_ones_own_and_leaves_the_shipped_one(pratique, own):
     shipped = rolefile.shipped().read_text()
     done = pratique("host", "set", "plugins.disable", "[hidden]")
-    assert (done.code, done.out) == (0, f"{own}: plugins.disable is now [hidden]\n")
+    assert done.code == 0
+    assert done.out == (
+        f"{own}: plugins.disable is now [hidden]\n"
+        "  note: kinds the policy listens to that nothing observes: file.read\n"
+    )
     assert own.read_text() == shipped.replace("disable: []", "disable: [hidden]")
     assert rolefile.shipped().read_text() == shipped
     plugins = {plugin["name"]: plugin["state"] for plugin in pratique("plugins", "--json").json["plugins"]}
@@ -122,3 +126,57 @@ def test_a_name_that_is_not_installed_is_noted_when_it_is_set(pratique, tmp_path
     said = pratique("host", "set", "plugins.disable", "[terminl]", "--host", file).out
     assert "note: plugins.disable names terminl, which is not installed here" in said
     assert "note" not in pratique("host", "set", "name", "osaka", "--host", file).out
+
+
+def noted(pratique, file, *words):
+    done = pratique("host", *words, "--host", file, "--json")
+    assert done.code == 0, done.err
+    return done.json["warnings"]
+
+
+@pytest.fixture
+def file(tmp_path):
+    place = tmp_path / "mine.yaml"
+    place.write_text("role: laptop\n")
+    return place
+
+
+def test_an_observer_that_the_policy_needs_is_not_switched_off_silently(pratique, file):
+    (note,) = noted(pratique, file, "set", "plugins.disable", "[effects]")
+    assert note.startswith("kinds the policy listens to that nothing observes: account.add, ")
+    assert noted(pratique, file, "check") == [note]
+    assert noted(pratique, file, "set", "name", "osaka") == []
+    assert noted(pratique, file, "set", "plugins.disable", "[terminal]") == []
+
+
+def test_a_policy_that_there_is_not_is_noted(pratique, file):
+    (note,) = noted(pratique, file, "set", "policy", "baselin")
+    assert note == 'policy names baselin, and there is no such policy; did you mean "baseline"?'
+    assert noted(pratique, file, "check") == [note]
+    assert noted(pratique, file, "set", "policy", "baseline") == []
+
+
+def test_a_directory_of_policies_that_there_is_not_is_noted(pratique, file):
+    said = pratique("host", "set", "policies", "[/nosuch]", "--host", file).out
+    assert "note: policies names /nosuch, which is no directory" in said
+
+
+def test_a_list_of_distributions_without_ours_says_what_that_means(pratique, file):
+    notes = noted(pratique, file, "set", "plugins.allow", "[fonts]")
+    assert any("every shipped plugin is off" in note for note in notes)
+    assert noted(pratique, file, "set", "plugins.allow", "[pratique]") == []
+
+
+def test_several_policies_of_ones_own_are_noted_with_the_command_that_says_which(pratique, file, own_policies):
+    (note,) = noted(pratique, file, "check")
+    assert "lab, office" in note
+    assert "`pratique host set policy NAME`" in note
+    assert noted(pratique, file, "set", "policy", "lab") == []
+
+
+def test_the_policy_that_is_set_is_the_one_policy_check_checks(pratique, own_policies):
+    assert "There are several: lab, office" in pratique("policy", "check").err
+    pratique("host", "set", "policy", "lab")
+    assert pratique("policy", "check").code == 0
+    pratique("host", "set", "policy", "labb")
+    assert 'there is no policy "labb"' in pratique("policy", "check").err

@@ -30,6 +30,18 @@ def test_every_command_has_help(pratique, name):
     assert f"usage: pratique {name}" in ran.out
 
 
+def test_help_may_be_asked_for_by_name(pratique):
+    assert pratique("help").out == pratique("--help").out
+    assert pratique("help", "run").out == pratique("run", "--help").out
+    assert pratique("help", "nowhere").code == 2
+
+
+def test_help_runs_no_installer(pratique, tmp_path):
+    installer = tmp_path / "x.sh"
+    installer.write_text("#!/bin/sh\n")
+    assert pratique("help", "run", installer).out.startswith("usage: pratique run")
+
+
 def test_an_unknown_command_names_the_nearest(pratique):
     ran = pratique("pluggins")
     assert ran.code == 2

@@ -100,3 +100,17 @@ def test_a_folder_that_is_there_is_left_alone(pratique, tmp_path):
     done = pratique("plugins", "new", "mine", "--into", tmp_path)
     assert done.code == 2
     assert list((tmp_path / "pratique-mine").iterdir()) == []
+
+
+def test_a_name_that_an_installed_plugin_has_is_refused(pratique, tmp_path):
+    done = pratique("plugins", "new", "terminal", "--into", tmp_path)
+    assert done.code == 2
+    assert "terminal is installed already, by pratique" in done.err
+    assert not (tmp_path / "pratique-terminal").exists()
+
+
+def test_a_directory_that_there_is_not_is_not_made(pratique, tmp_path):
+    done = pratique("plugins", "new", "mine", "--into", tmp_path / "no" / "such")
+    assert done.code == 2
+    assert f"there is no directory {tmp_path}/no/such" in done.err
+    assert not (tmp_path / "no").exists()

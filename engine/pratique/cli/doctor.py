@@ -128,6 +128,7 @@ def _state() -> Iterator[Check]:
 
 def _configured(role_file: Path | None) -> Iterator[Check]:
     from pratique import rolefile
+    from pratique.cli import host_notes, listening
     from pratique.host import Host
 
     try:
@@ -137,25 +138,40 @@ def _configured(role_file: Path | None) -> Iterator[Check]:
         return
     yield Check(name="role file", ok=True, detail=f"{rolefile.find(role_file)}: {host.role.role}")
     vocabulary = host.vocabulary()
-    failed = [plugin for plugin in host.plugins() if plugin.state == "failed" or plugin.errors]
-    for plugin in failed:
-        yield Check(name=f"plugin {plugin.name}", ok=False, detail=_why(host, plugin.name),
-                    mend=f"pratique host set plugins.disable '[{plugin.name}]', or install it again")  # fmt: skip
-    if not failed:
-        count = sum(plugin.state == "on" for plugin in host.plugins())
-        yield Check(name="plugins", ok=True, detail=f"{count} run, none failed")
+    yield from _plugins(host, role_file)
     from pratique import policies
 
     places = [Path(place) for place in host.role.policies]
     in_force = policies.in_force(vocabulary, name=host.role.policy or None, directories=places)
     name = f"{in_force.policy.name} {in_force.policy.version}".strip()
     detail = name if not in_force.problems else f"{name} is still in force; the files have errors:\n{in_force.problems}"
-    mend = "" if not in_force.problems else "pratique policy check"
+    mend = host_notes.mend_of_policy(host.role, role_file) or "pratique policy check" if in_force.problems else ""
     yield Check(name="policy", ok=not in_force.problems, detail=detail, mend=mend)
+    if unobserved := in_force.policy.plan.kinds - host.observed_kinds():
+        yield Check(name="observed", ok=False, detail=listening.sentence(unobserved),
+                    mend=listening.mend(host, unobserved, role_file))  # fmt: skip
 
 
-def _why(host: Host, plugin: str) -> str:
-    return "; ".join(failure.message for failure in host.failures() if failure.plugin == plugin)
+def _plugins(host: Host, role_file: Path | None) -> Iterator[Check]:
+    """What failed, together where it is one distribution's and for one reason: the lack is one, and so is its mend."""
+    from pratique.cli import listening
+
+    failed: dict[tuple[str, str], list[str]] = {}
+    for plugin in host.plugins():
+        if plugin.state == "failed" or plugin.errors:
+            why = "; ".join(failure.message for failure in host.failures() if failure.plugin == plugin.name)
+            failed.setdefault((plugin.distribution, why), []).append(plugin.name)
+    for (distribution, why), names in failed.items():
+        one = len(names) == 1
+        yield Check(
+            name=f"plugin {names[0]}" if one else f"plugins of {distribution}",
+            ok=False,
+            detail=why if one else f"{len(names)} plugins do not run: {why}",
+            mend=listening.mend_of_failed(host.role, distribution, names, role_file),
+        )
+    if not failed:
+        count = sum(plugin.state == "on" for plugin in host.plugins())
+        yield Check(name="plugins", ok=True, detail=f"{count} run, none failed")
 
 
 def _print(checks: list[Check], lacking: int) -> None:

@@ -67,45 +67,28 @@ def _path(args: argparse.Namespace) -> int:
 
 
 def _check(args: argparse.Namespace) -> int:
+    from pratique.cli.host_notes import notes
+
     path = args.file or rolefile.find(args.host)
     error = ""
-    host = None
     try:
-        host = rolefile.read(path)
+        rolefile.read(path)
     except HostFileError as found:
         if not args.json:
             raise
         error = str(found)
-    missing = _not_installed(host) if host else []
+    warnings = [] if error else notes(path)
     if args.json:
-        print(json.dumps({"file": str(path), "ok": not error, "error": error, "warnings": missing}, indent=2))
+        print(json.dumps({"file": str(path), "ok": not error, "error": error, "warnings": warnings}, indent=2))
         return HostFileError.exit_code if error else 0
     print(f"{path}: a valid role file")
-    for sentence in missing:
+    for sentence in warnings:
         print(f"  note: {sentence}")
     return 0
 
 
-def _not_installed(host: rolefile.HostFile) -> list[str]:
-    """Names the file speaks of that this machine does not have: no error, since a file may serve many machines."""
-    from pratique.host.installed import entries, normalised
-
-    installed = entries()
-    names = {entry.name for entry in installed}
-    distributions = {entry.distribution.name for entry in installed}
-    part = host.plugins
-    found = []
-    for key, given in (("use", part.use or ()), ("disable", part.disable), ("settings", tuple(part.settings))):
-        found += [f"plugins.{key} names {name}, which is not installed here" for name in given if name not in names]
-    found += [
-        f"plugins.allow names {allowed.name}, and no distribution of that name with plugins is installed here"
-        for allowed in part.allow or ()
-        if normalised(allowed.name) not in distributions
-    ]
-    return found
-
-
 def _set(args: argparse.Namespace) -> int:
+    from pratique.cli.host_notes import notes
     from pratique.rolefile.writing import change
 
     source = rolefile.find(args.host)
@@ -122,8 +105,9 @@ def _set(args: argparse.Namespace) -> int:
         ) from None
     except HostFileError as error:
         raise HostFileError(f"{error}", hint=f"{target} was not changed") from None
+    warnings = notes(target, args.key)
     if args.json:
-        print(json.dumps({"file": str(target), "key": args.key, "value": value}))
+        print(json.dumps({"file": str(target), "key": args.key, "value": value, "warnings": warnings}))
         return 0
     if value is not None:
         print(f"{target}: {args.key} is now {value}")
@@ -131,7 +115,6 @@ def _set(args: argparse.Namespace) -> int:
         print(f"{target}: {args.key} was not set; nothing is changed")
     else:
         print(f"{target}: {args.key} is taken out")
-    for sentence in _not_installed(rolefile.read(target)) if value is not None else ():
-        if sentence.startswith(f"{args.key} "):
-            print(f"  note: {sentence}")
+    for sentence in warnings:
+        print(f"  note: {sentence}")
     return 0

@@ -120,6 +120,8 @@ def _dispatch(words: list[str]) -> int:
     except OSError as error:
         reason = (error.strerror or "").lower()
         raise UsageError(f"the current directory cannot be used: {reason}", hint="cd somewhere else") from None
+    if words and words[0] == "help":  # as many type it; a plugin's command is asked for its help the same way
+        words = [*words[1:2], "--help"]
     if words and words[0] in COMMANDS:
         parser = parser_for(words[0])
         prepare = getattr(importlib.import_module(f"pratique.cli.{COMMANDS[words[0]][0]}"), "prepare", list)

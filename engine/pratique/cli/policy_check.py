@@ -56,7 +56,7 @@ def _check(paths: list[Path], vocabulary: Any, observed: set[str]) -> Outcome:
     directories = [Path(path) for path in role.policies]
     if paths:
         return policies.check(paths, vocabulary, directories=directories, observed=observed)
-    return policies.check_in_force(vocabulary, directories=directories, observed=observed)
+    return policies.check_in_force(vocabulary, name=role.policy or None, directories=directories, observed=observed)
 
 
 def _wants_colour() -> bool:

@@ -112,7 +112,7 @@ def own_name(library: Library) -> str:
         tops = [name for name in own if name not in extended]
         if len(tops) != 1:
             listed = ", ".join(tops or own)
-            hint = "name one in the role file: policy: {name: ...}"
+            hint = "say which: `pratique host set policy NAME`"
             raise PolicyError(f"which policy is in force? There are several: {listed}", hint=hint)
         return tops[0]
     return next(iter(own), SHIPPED)

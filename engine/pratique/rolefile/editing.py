@@ -33,7 +33,7 @@ def edited(text: str, key: str, value: str | None, name: str) -> str:
         text += "\n"
     root = yaml().compose(text)
     if not isinstance(root, MappingNode):  # nothing but comments
-        changed = text if value is None else text + f"{words[0]}: {_flow(_nested(words[1:], new))}\n"
+        changed = text if value is None else text + f"{words[0]}: {flow(_nested(words[1:], new))}\n"
     else:
         changed = _changed(text, root, words, new, remove=value is None)
     if load(changed, name) != meant:
@@ -74,7 +74,7 @@ def _nested(words: list[str], value: Any) -> Any:
     return value if not words else {words[0]: _nested(words[1:], value)}
 
 
-def _flow(value: Any) -> str:
+def flow(value: Any) -> str:
     """The value on one line, so that it fits anywhere."""
     dialect = yaml()
     dialect.default_flow_style = True
@@ -98,8 +98,8 @@ def _changed(text: str, block: Any, words: list[str], value: Any, *, remove: boo
     if len(words) > 1:
         if isinstance(old, MappingNode):
             return _changed(text, old, words[1:], value, remove=remove)
-        return text if remove else _replaced(text, key, old, _flow(_nested(words[1:], value)))
-    return _removed(text, block, key, old) if remove else _replaced(text, key, old, _flow(value))
+        return text if remove else _replaced(text, key, old, flow(_nested(words[1:], value)))
+    return _removed(text, block, key, old) if remove else _replaced(text, key, old, flow(value))
 
 
 def _replaced(text: str, key: Node, old: Node, new: str) -> str:
@@ -113,7 +113,7 @@ def _replaced(text: str, key: Node, old: Node, new: str) -> str:
 
 
 def _inserted(text: str, block: Any, words: list[str], value: Any) -> str:
-    new = f"{_flow(words[0])}: {_flow(_nested(words[1:], value))}"
+    new = f"{flow(words[0])}: {flow(_nested(words[1:], value))}"
     if block.flow_style or not block.value:
         opening, close = int(block.start_mark.index) + 1, int(block.end_mark.index) - 1
         inside = text[opening:close].rstrip()

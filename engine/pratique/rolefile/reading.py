@@ -53,7 +53,8 @@ def text_of(path: Path) -> str:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
-        raise HostFileError(f"{path}:{line}: not UTF-8 text (byte 0x{raw[error.start]:02x})") from None
+        raise HostFileError(f"{path}:{line}: not UTF-8 text (byte 0x{raw[error.start]:02x})",
+                            hint=f"edit {path}:{line}") from None  # fmt: skip
 
 
 def parse(text: str, name: str = "host.yaml") -> HostFile:
@@ -62,8 +63,12 @@ def parse(text: str, name: str = "host.yaml") -> HostFile:
     reader = _Reader()
     host = reader.host(document)
     if reader.problems.found:
-        raise HostFileError(render(reader.problems.found, name, text), hint="nothing was changed or loaded")
+        raise HostFileError(render(reader.problems.found, name, text), hint=_where_to_edit(reader.problems.found, name))
     return host
+
+
+def _where_to_edit(problems: list[Problem], name: str) -> str:
+    return f"edit {name}:{min(problem.place for problem in problems).line} (nothing was changed or loaded)"
 
 
 def yaml() -> YAML:
@@ -86,7 +91,7 @@ def load(text: str, name: str) -> CommentedMap:
     if problem is None and document is not None and not isinstance(document, CommentedMap):
         problem = Problem(Place(1, 1), "expected keys such as `role: laptop`, found " + _called(document))
     if problem is not None:
-        raise HostFileError(render([problem], name, text), hint="nothing was changed or loaded")
+        raise HostFileError(render([problem], name, text), hint=_where_to_edit([problem], name))
     return document if document is not None else CommentedMap()
 
 
