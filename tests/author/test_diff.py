@@ -97,3 +97,12 @@ def test_the_command(pratique, kept: Path, tmp_path: Path) -> None:  # type: ign
     assert pratique("policy", "diff", old, old, "--on", kept).code == 0
     assert pratique("policy", "diff", old, new, "--on", tmp_path / "nothing").code == 2
     assert pratique("policy", "diff", old, new, "--on", tmp_path / "old").code == 2
+
+
+def test_two_versions_of_one_policy_lie_side_by_side(pratique, kept: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    old, new = tmp_path / "old.policy", tmp_path / "new.policy"
+    for path, weight in ((old, 100), (new, 30)):
+        path.write_text(SHELL.format(name="ours", weight=weight))
+    ran = pratique("policy", "diff", old, new, "--on", kept)
+    assert ran.code == 10, ran.err
+    assert "undesirable -> clean, total 100 -> 30" in ran.out
