@@ -67,7 +67,11 @@ def changed(kept: Path, line: int, value: object) -> Path:
     [
         (0, {"schema": "other/1"}, ":1: expected a first line with schema"),
         (0, "[]", ":1: expected an object"),
-        (0, {"schema": recording.SCHEMA, "id": "x"}, ":1: the header is garbled: Object missing required field `subject`"),
+        (
+            0,
+            {"schema": recording.SCHEMA, "id": "x"},
+            ":1: the header is garbled: Object missing required field `subject`",
+        ),
         (1, "{", ":2: "),
         (1, {"virus": {}}, ":2: expected one of process"),
         (1, {"process": {"id": "one"}}, ":2: "),
