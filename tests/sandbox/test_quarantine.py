@@ -318,6 +318,21 @@ def test_privileges_are_gone(quarantine):
     assert (found["NoNewPrivs"], int(found["SigIgn"], 16), int(found["SigBlk"], 16)) == ("1", 0, 0)
 
 
+def test_signals_ignored_by_whoever_started_us_are_not_for_the_program(tmp_path):
+    ignoring = (
+        "import ctypes, os, signal, struct, sys\n"
+        "libc = ctypes.CDLL(None, use_errno=True)\n"
+        "from pratique.sandbox import linux, privileges\n"
+        "ignore = struct.pack('QQQQ', 1, 0, 0, 0)\n"
+        "assert libc.syscall(linux._machine(2), 32, ignore, None, 8) == 0\n"
+        "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+        "privileges.default_signals()\n"
+        "os.execvp('grep', ['grep', 'SigIgn', '/proc/self/status'])\n"
+    )
+    said = subprocess.run([sys.executable, "-c", ignoring], capture_output=True, text=True)
+    assert (said.stdout.split(), said.stderr) == (["SigIgn:", "0" * 16], "")
+
+
 @pytest.mark.root
 def test_as_another_user_it_has_that_user_s_rights(quarantine):
     with tempfile.TemporaryDirectory(dir="/var/tmp") as own:

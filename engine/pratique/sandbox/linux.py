@@ -69,8 +69,8 @@ CAPABILITY_NAMES: Final = (
     "cap_audit_read", "cap_perfmon", "cap_bpf", "cap_checkpoint_restore",
 )  # fmt: skip
 
-# <asm/unistd.h>: pivot_root and keyctl differ by machine; calls from 424 on have one number everywhere.
-_NUMBERS: Final = {"x86_64": (155, 250), "aarch64": (41, 219)}
+# <asm/unistd.h>: pivot_root, keyctl and rt_sigaction differ by machine; calls from 424 on have one number everywhere.
+_NUMBERS: Final = {"x86_64": (155, 250, 13), "aarch64": (41, 219, 134)}
 _SYS_MOUNT_SETATTR: Final = 442
 _SYS_LANDLOCK_CREATE_RULESET: Final = 444
 _SYS_LANDLOCK_RESTRICT_SELF: Final = 446
@@ -113,6 +113,14 @@ def _machine(which: int) -> int:
 
 def machine_is_known() -> bool:
     return platform.machine() in _NUMBERS
+
+
+def default_action(number: int) -> None:
+    """A signal's default action, also for the two that the C library keeps to itself (32 and 33) and refuses to touch.
+
+    The kernel's own `struct sigaction` (<asm-generic/signal.h>) is at most 32 bytes; all zero is SIG_DFL.
+    """
+    _checked(_libc.syscall(_machine(2), number, bytes(32), None, 8), "rt_sigaction")
 
 
 def unshare(flags: int) -> None:

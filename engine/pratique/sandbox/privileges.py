@@ -77,11 +77,12 @@ def _lower(which: int, wanted: int) -> None:
 
 
 def default_signals() -> None:
-    """Python ignores SIGPIPE and SIGXFSZ and may have handlers: a program must start with none of that."""
-    for number in signal.valid_signals():
-        if number not in (signal.SIGKILL, signal.SIGSTOP):
-            try:
-                signal.signal(number, signal.SIG_DFL)
-            except (OSError, ValueError):
-                continue  # reserved by the C library
+    """Python ignores SIGPIPE and SIGXFSZ and may have handlers: a program must start with none of that.
+
+    Whoever started us may have ignored more, signals that Python does not know of included.
+    """
+    for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
+        signal.signal(number, signal.SIG_DFL)
+    for reserved in range(signal.SIGRTMIN - 2, signal.SIGRTMIN):  # those the C library keeps to itself
+        linux.default_action(reserved)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
