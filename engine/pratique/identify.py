@@ -7,6 +7,7 @@ started, is refused here, with what was found instead.
 
 from __future__ import annotations
 
+import codecs
 import hashlib
 import json
 import os
@@ -134,6 +135,15 @@ def _one_line(text: str | None) -> str | None:
     return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text[:LONGEST_FACT])
 
 
+def _is_text(head: bytes) -> bool:
+    """Whether a file that begins so is text: UTF-8 without zero bytes; the last character may be cut off."""
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(head)
+    except UnicodeDecodeError:
+        return False
+    return b"\0" not in head
+
+
 def _not_a_program(file: Opened) -> UsageError:
     head = file.head()
     start = head[:512].lstrip().lower()
@@ -142,7 +152,7 @@ def _not_a_program(file: Opened) -> UsageError:
             f"{file.typed} is a web page, not a program",
             hint="the download went wrong, perhaps to a log-in or error page: fetch it again",
         )
-    if b"\0" not in head:
+    if _is_text(head):
         return UsageError(
             f"{file.typed} is text without a #! line, not a program Pratique knows",
             hint=f"if it is a shell script: pratique run -- sh {file.typed}",
