@@ -64,6 +64,13 @@ class FileState(msgspec.Struct, frozen=True, kw_only=True):
     device: int = 0  # st_rdev; devices only
 
 
+class Share(msgspec.Struct, frozen=True):
+    """The pieces of a file's change that belong to one thing: the lines of one account in passwd, say."""
+
+    file: int  # id of the file's effect
+    pieces: tuple[int, ...]  # numbered as `pratique.meaning.pieces` tells them, from 0
+
+
 class Effect(msgspec.Struct, frozen=True, kw_only=True):
     """One lasting change. `before` is its pre-image's state; `after` what would be put in place."""
 
@@ -78,6 +85,12 @@ class Effect(msgspec.Struct, frozen=True, kw_only=True):
     details: dict[str, str] = {}  # e.g. {"package": "nginx", "unit": "nginx.service"}
     #: For a change read out of files (an account, a service, a package): the ids of the file effects it consists of.
     parts: tuple[int, ...] = ()
+    #: ... and its share of the files it has in common with others.
+    shares: tuple[Share, ...] = ()
+    #: Ids of what it is of no use without: the package a package depends on, the account that owns a group.
+    needs: tuple[int, ...] = ()
+    #: Of a file: how many pieces its change can be taken apart into; 0: it goes or stays as a whole.
+    pieces: int = 0
     #: Why this effect cannot be put on the host (a hidden file was changed, say); "" when it can.
     unfit: str = ""
 

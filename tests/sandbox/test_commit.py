@@ -61,6 +61,15 @@ EVERYTHING = (
 )  # fmt: skip
 
 
+def test_a_file_may_be_put_with_other_content_than_the_program_left(sh, tree):
+    session = sh("printf 'old\\nnew\\nevil\\n' > conf", "chmod 640 conf", "echo one > a", "ln a b", "ln a c")
+    session.commit(session.effects(), {f"{tree}/conf": b"old\nnew\n", f"{tree}/b": b"two\n"})
+    assert (tree / "conf").read_bytes() == b"old\nnew\n"
+    assert (tree / "conf").stat().st_mode & 0o777 == 0o640
+    assert [(tree / name).read_text() for name in "abc"] == ["one\n", "two\n", "one\n"]
+    assert (tree / "a").stat().st_ino == (tree / "c").stat().st_ino
+
+
 def test_everything_accepted_is_on_the_host_afterwards(sh, tree):
     session = sh(*EVERYTHING)
     result = session.commit(session.effects())
@@ -342,10 +351,10 @@ def test_a_disk_that_fills_up_midway_takes_back_all_that_was_done(sh, host, smal
     session = sh("echo 0 > aaa", "head -c 2M /dev/urandom > small/one", "head -c 1500K /dev/urandom > small/two")
     real, filled = copying.file, []
 
-    def file(source, name, directory, like):
+    def file(source, name, directory, like, *rest):
         if not filled and like.size == 1500 * 1024:  # somebody else takes the room
             filled.append((small / "other").write_bytes(bytes(1024 * 1024)))
-        return real(source, name, directory, like)
+        return real(source, name, directory, like, *rest)
 
     monkeypatch.setattr(copying, "file", file)
     with pytest.raises(NoRoomError, match="taken back"):
@@ -363,10 +372,10 @@ def test_originals_on_another_file_system_are_put_back_too(sh, host, small, monk
     session = sh("echo changed > small/a", "rm small/b", "echo z > small/z")
     real = copying.file
 
-    def file(source, name, directory, like):
+    def file(source, name, directory, like, *rest):
         if like.size == 2:  # z
             raise PermissionError(1, "refused")
-        return real(source, name, directory, like)
+        return real(source, name, directory, like, *rest)
 
     before = {name: (small / name).stat().st_mtime_ns for name in ("a", "b")}
     monkeypatch.setattr(copying, "file", file)

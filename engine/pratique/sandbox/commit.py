@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 from pratique.errors import NoRoomError, PratiqueError
 from pratique.recording import Effect
@@ -20,10 +20,13 @@ from pratique.sandbox.spec import CommitResult
 from pratique.sandbox.written import Layers, Written
 
 
-def commit(wanted: Iterable[Effect], everything: Iterable[Effect], written: Written) -> CommitResult:
+def commit(
+    wanted: Iterable[Effect], everything: Iterable[Effect], written: Written, contents: Mapping[str, bytes] = {}
+) -> CommitResult:
     """Put `wanted` on the host; `everything` is all the session's effects, the refused ones too.
 
-    A new directory that was not asked for is made when something in it was.
+    A new directory that was not asked for is made when something in it was. `contents`: what the files at these paths
+    are to hold in place of what the program left in them, where only a part of a file was admitted.
 
     Raises `ConflictError` (the host changed since the session began), `NoRoomError`, `PratiqueError`; in all cases
     the host is as it was.
@@ -35,18 +38,18 @@ def commit(wanted: Iterable[Effect], everything: Iterable[Effect], written: Writ
         with Layers(written) as layers:
             plan.check(layers)
             plan.check_room(layers)
-            _carry_out(plan, host, layers, written)
+            _carry_out(plan, host, layers, written, contents)
     return CommitResult(
         applied=tuple(sorted(effect.id for effect in plan.chosen.values() if effect.id not in plan.implied)),
         skipped=tuple(plan.skipped),
     )
 
 
-def _carry_out(plan: Plan, host: Beneath, layers: Layers, written: Written) -> None:
+def _carry_out(plan: Plan, host: Beneath, layers: Layers, written: Written, contents: Mapping[str, bytes]) -> None:
     chosen = [plan.chosen[path] for path in sorted(plan.chosen, key=os.fsencode)]
     directories = [one for one in chosen if becomes_directory(one)]
     others = [one for one in chosen if one.after is not None and not becomes_directory(one)]
-    act = _Acts(host, layers, Journal(written.place, host), written.id)
+    act = _Acts(host, layers, Journal(written.place, host), written.id, contents)
     stages: list[tuple[Callable[[Effect], None], list[Effect]]] = [
         (act.make_directory, directories),
         (act.put, [one for one in others if not was_directory(one)]),
@@ -83,11 +86,14 @@ def _explained(error: OSError, path: str) -> PratiqueError:
 class _Acts:
     """The single acts; each tells the journal first."""
 
-    def __init__(self, host: Beneath, layers: Layers, journal: Journal, session: str) -> None:
+    def __init__(
+        self, host: Beneath, layers: Layers, journal: Journal, session: str, contents: Mapping[str, bytes]
+    ) -> None:
         self._host = host
         self._layers = layers
         self.journal = journal
         self._temporary = f".pratique-{session}-"
+        self._contents = contents
         self._put: set[str] = set()
 
     def make_directory(self, effect: Effect) -> None:
@@ -123,7 +129,8 @@ class _Acts:
         above, name = split(effect.path)
         directory = self._host.directory(above)
         twin = effect.details.get("link", "")
-        if twin in self._put:
+        content = self._contents.get(effect.path)
+        if twin in self._put and content == self._contents.get(twin):
             twin_above, twin_name = split(twin)
             twin_directory = os.dup(self._host.directory(twin_above))
             try:
@@ -134,7 +141,7 @@ class _Acts:
         elif effect.after.type == "file":
             source = self._layers.open_file(effect.path)
             try:
-                copying.file(source, temporary, directory, effect.after)
+                copying.file(source, temporary, directory, effect.after, content)
             finally:
                 os.close(source)
         else:

@@ -48,6 +48,13 @@ def _range(source: int, target: int, start: int, end: int) -> None:
         start += done
 
 
+def write(target: int, content: bytes) -> None:
+    """All of it; a short write is gone on with."""
+    rest = memoryview(content)
+    while rest:
+        rest = rest[os.write(target, rest) :]
+
+
 def dress(target: int, like: FileState, attributes: dict[str, bytes]) -> None:
     """Owner, attributes, mode, times of an open file or directory; in this order, for each takes away from the next.
 
@@ -69,12 +76,18 @@ def dress(target: int, like: FileState, attributes: dict[str, bytes]) -> None:
     os.utime(target, ns=(like.mtime_ns, like.mtime_ns))
 
 
-def file(source: int, name: str, directory: int, like: FileState) -> None:
-    """A copy of an open file under a new name. On failure nothing is left. Raises `OSError`."""
+def file(source: int, name: str, directory: int, like: FileState, instead: bytes | None = None) -> None:
+    """A copy of an open file under a new name; `instead`: with this content in place of its own.
+
+    On failure nothing is left. Raises `OSError`.
+    """
     flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     target = os.open(name, flags, 0o600, dir_fd=directory)
     try:
-        content(source, target, os.fstat(source).st_size)
+        if instead is None:
+            content(source, target, os.fstat(source).st_size)
+        else:
+            write(target, instead)
         dress(target, like, attributes_of(source))
     except BaseException:
         os.unlink(name, dir_fd=directory)

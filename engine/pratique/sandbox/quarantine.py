@@ -9,7 +9,7 @@ import os
 import queue
 import stat
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import msgspec
@@ -197,9 +197,9 @@ class Quarantine:
         with Beneath("/") as host:
             return _beginning(host.open_file(path), limit)
 
-    def commit(self, wanted: Iterable[Effect]) -> CommitResult:
+    def commit(self, wanted: Iterable[Effect], contents: Mapping[str, bytes] = {}) -> CommitResult:
         """Put these effects on the host; see `pratique.sandbox.commit.commit` for what is checked and raised."""
-        return commit(wanted, self.effects(), self._written())
+        return commit(wanted, self.effects(), self._written(), contents)
 
     def _written(self) -> Written:
         kept = self._session()
