@@ -38,6 +38,7 @@ class Process(msgspec.Struct, frozen=True, kw_only=True):
     user: str = ""
     component: str = ""
     started: float = 0.0  # s since session start
+    directory: str = ""  # where it was started; "" when nobody saw
 
 
 class Component(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,6 +47,7 @@ class Component(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     sha256: str = ""
     kind: str = "program"  # program | package | dropped
+    path: str = ""  # of one that was dropped: the file that was run
 
 
 class FileState(msgspec.Struct, frozen=True, kw_only=True):
