@@ -1,6 +1,6 @@
-"""A claim on a session's place, and what sessions leave whose owner was killed: the next one removes it.
+"""A claim on a session's place: a locked file beside it. The kernel drops the lock with its owner, however that ended.
 
-A claim is a locked file beside the place. The kernel drops the lock with its owner, however that ended.
+What sessions leave whose owner was killed is removed by the next one; see `pratique.sandbox.leftovers`.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pratique import places
-from pratique.sandbox.space import remove_tree
+from pratique.sandbox import leftovers
 
 
 @contextlib.contextmanager
 def claimed() -> Iterator[str]:
     """The id of a new session; nobody removes its place while the block runs. Raises `CannotError`, `OSError`."""
-    _remove_abandoned(places.sessions())
+    leftovers.sweep(places.sessions())
     session = secrets.token_hex(4)
     file = places.sessions() / f"{session}.lock"
     while True:
@@ -44,22 +44,3 @@ def one_at_a_time() -> Iterator[None]:
         yield
     finally:
         os.close(lock)
-
-
-def _remove_abandoned(sessions: Path) -> None:
-    """What a killed session wrote goes. One that had begun to install keeps the originals it put aside."""
-    for file in sessions.glob("*.lock"):
-        try:
-            lock = os.open(file, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
-        except OSError:
-            continue  # ended meanwhile
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            place = file.with_suffix("")
-            if not (place / "journal").exists():
-                remove_tree(place)
-                file.unlink(missing_ok=True)
-        except BlockingIOError:
-            pass  # it runs
-        finally:
-            os.close(lock)

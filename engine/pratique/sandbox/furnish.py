@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import stat
@@ -66,28 +67,28 @@ def dev(root: Path, *, mapped: bool) -> None:
     linux.mount("mqueue", str(here / "mqueue"), "mqueue", flags)
 
 
-def proc(root: Path, processes_limit: int) -> bool:
-    """A /proc of the session's own processes. True when the kernel itself keeps their number in bounds."""
+def proc(root: Path, most: int | None) -> None:
+    """A /proc of the session's own processes. `most`: as many at a time, where the kernel can see to it; None: any."""
     here = root / "proc"
     linux.mount("proc", str(here), "proc", linux.MS_NOSUID | linux.MS_NODEV | linux.MS_NOEXEC)
-    bounded = _bound_processes(here, processes_limit)
+    if most is not None:
+        _bound_processes(here, most)
     for name in _READ_ONLY:
         if (here / name).exists():
             linux.bind(str(here / name), str(here / name), read_only=True)
     for name in MASKED:
         if (here / name).exists():
             cover(here / name, str(root / "dev/null"))
-    return bounded
 
 
-def _bound_processes(here: Path, limit: int) -> bool:
-    if linux.kernel_version() < _PER_NAMESPACE_PID_MAX:
-        return False  # there, the setting is the whole machine's: hands off
-    try:
-        (here / "sys/kernel/pid_max").write_text(str(max(limit, 301)))  # 301: the kernel's smallest
-    except OSError:
-        return False
-    return True
+def can_bound_processes() -> bool:
+    return linux.kernel_version() >= _PER_NAMESPACE_PID_MAX  # before, the setting is the whole machine's: hands off
+
+
+def _bound_processes(here: Path, most: int) -> None:
+    if can_bound_processes():
+        with contextlib.suppress(OSError):
+            (here / "sys/kernel/pid_max").write_text(str(max(most, 301)))  # 301: the kernel's smallest
 
 
 def sys(root: Path, *, own_network: bool, mapped: bool) -> None:

@@ -27,7 +27,7 @@ from typing import Any, NoReturn
 
 import msgspec
 
-from pratique.sandbox import furnish, hidden, linux, privileges
+from pratique.sandbox import cgroups, furnish, hidden, linux, privileges
 from pratique.sandbox.hidden import Hidden
 from pratique.sandbox.layers import Layer, Step, overlay_options
 from pratique.sandbox.spec import Spec
@@ -48,6 +48,11 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     largest_file: int  # bytes
     output: tuple[int, int] | None  # descriptors for stdout and stderr; None: a terminal
     terminal: tuple[int, list[Any]] | None = None  # the person's, and its settings
+    held: int  # a descriptor that is open as long as anything of the session runs (see `leftovers`)
+    groups: tuple[str, ...] = ()  # directories of control groups to join
+    memory: int | None  # bytes a single process may have, where no group bounds them together
+    processes: int | None  # at a time, where no group bounds them
+    controller: int = msgspec.field(default_factory=os.getpid)
 
 
 class _Reporter:
@@ -80,20 +85,25 @@ def keep(job: Job, channel: socket.socket) -> NoReturn:
     with report.or_fail():
         os.setsid()
         privileges.default_signals()
-        _close_all_but(channel.fileno(), *(job.output or ()), *((job.terminal[0],) if job.terminal else ()))
+        terminal = (job.terminal[0],) if job.terminal else ()
+        _close_all_but(channel.fileno(), *(job.output or ()), *terminal, job.held)
+        controller, keeper = os.pidfd_open(job.controller), os.pidfd_open(os.getpid())
+        if os.getppid() != job.controller:
+            os._exit(0)  # it was killed before it could be watched
         report.step = "namespaces"
         _make_namespaces(job)
         first = os.fork()
         if first == 0:
-            _first(job, report)
+            os.close(controller)
+            _first(job, report, keeper)
         for descriptor in job.output or ():
             os.close(descriptor)
-        _wait_for_either(channel, first, job)
+        _wait_for_either(channel, controller, first, job)
     os._exit(0)
 
 
 def _make_namespaces(job: Job) -> None:
-    flags = linux.CLONE_NEWNS | linux.CLONE_NEWPID | linux.CLONE_NEWIPC | linux.CLONE_NEWUTS | linux.CLONE_NEWCGROUP
+    flags = linux.CLONE_NEWNS | linux.CLONE_NEWPID | linux.CLONE_NEWIPC | linux.CLONE_NEWUTS
     if job.spec.network == "none":
         flags |= linux.CLONE_NEWNET
     if not job.mapped:
@@ -108,13 +118,14 @@ def _make_namespaces(job: Job) -> None:
     (own / "gid_map").write_text(f"{gid} {gid} 1")
 
 
-def _wait_for_either(channel: socket.socket, first: int, job: Job) -> None:
+def _wait_for_either(channel: socket.socket, controller: int, first: int, job: Job) -> None:
     """Until the session or its controller ends. What ends second is made to."""
     ended = os.pidfd_open(first)
     poll = select.poll()
     poll.register(ended, select.POLLIN)
+    poll.register(controller, select.POLLIN)  # its end of the channel may be open still, in a process it forked
     poll.register(channel, 0)  # hang-up only: the messages are for the controller
-    if channel.fileno() in dict(poll.poll()):
+    if dict(poll.poll()).keys() & {controller, channel.fileno()}:
         signal.pidfd_send_signal(ended, signal.SIGKILL)
     os.waitpid(first, 0)
     # Whichever ended first: a controller that is killed takes the program's terminal and so the program with it, well
@@ -139,10 +150,17 @@ def _close_all_but(*kept: int) -> None:
 # -- process 1 --------------------------------------------------------------------------------------------------------
 
 
-def _first(job: Job, report: _Reporter) -> NoReturn:
+def _first(job: Job, report: _Reporter, keeper: int) -> NoReturn:
     with report.or_fail():
         linux.prctl(linux.PR_SET_PDEATHSIG, signal.SIGKILL)
+        if select.select([keeper], [], [], 0)[0]:
+            os._exit(125)  # it was killed before its death could be heard of
+        os.close(keeper)
         os.setsid()
+        report.step = "control groups"
+        cgroups.join(job.groups)
+        linux.unshare(linux.CLONE_NEWCGROUP)  # now, so that the session's group is the topmost it sees
+        privileges.spare_from_memory_killer()
         notes = _build_root(job, report)
         report.step = "pivot"
         os.chdir(job.spec.place / "root")
@@ -199,7 +217,7 @@ def _build_root(job: Job, report: _Reporter) -> list[str]:
     hidden.cover(root, Path("stand-ins"), job.covered)
     for name, put in (
         ("dev", lambda: furnish.dev(root, mapped=job.mapped)),
-        ("proc", lambda: furnish.proc(root, job.spec.processes_limit)),
+        ("proc", lambda: furnish.proc(root, job.processes)),
         ("sys", lambda: furnish.sys(root, own_network=job.spec.network == "none", mapped=job.mapped)),
         ("run", lambda: furnish.run(root, job.spec)),
     ):
@@ -298,7 +316,7 @@ def _program(job: Job, slave: int | None, report: _Reporter) -> NoReturn:
         for number, stream in enumerate(streams):
             os.dup2(stream, number)
         report.step = f"directory {spec.directory}"
-        privileges.bound(spec, job.largest_file)
+        privileges.bound(spec, job.largest_file, job.memory)
         privileges.become(spec, mapped=job.mapped)
         os.chdir(spec.directory)
         report.step = f"execute {spec.command[0]}"

@@ -57,7 +57,7 @@ class Layer(msgspec.Struct, frozen=True, kw_only=True):
     number: int
 
 
-def _unescaped(field: str) -> str:
+def unescaped(field: str) -> str:
     """Mount tables write a blank as `\\040`."""
     return re.sub(r"\\([0-7]{3})", lambda found: chr(int(found[1], 8)), field)
 
@@ -69,7 +69,7 @@ def mounts(table: Path = Path("/proc/self/mountinfo")) -> tuple[Mount, ...]:
         for line in lines:
             fields = line.split()
             rest = fields[fields.index("-") + 1 :]
-            at = _unescaped(fields[4])
+            at = unescaped(fields[4])
             options = (*fields[5].split(","), *rest[2].split(","))
             seen[at] = Mount(at, rest[0], "ro" in options)
     return tuple(seen[at] for at in sorted(seen))

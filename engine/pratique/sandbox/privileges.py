@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import resource
 import signal
+from pathlib import Path
 
 from pratique.sandbox import linux
 from pratique.sandbox.spec import Spec
@@ -28,6 +30,8 @@ FOR_INSTALLERS = frozenset(
         linux.CAP_SETFCAP,
     }
 )
+
+_MEMORY_KILLER = Path("/proc/self/oom_score_adj")  # proc_pid_oom_score_adj(5)
 
 
 def keep_only(kept: frozenset[int]) -> None:
@@ -60,8 +64,23 @@ def become(spec: Spec, *, mapped: bool) -> None:
     _settle(kept)
 
 
-def bound(spec: Spec, largest_file: int) -> None:
-    """Resource limits: no core dumps, no file larger than there is room for, processes bounded where that works."""
+def spare_from_memory_killer() -> None:
+    """For process 1, whose end is everybody's: where memory is short, others are to go first."""
+    with contextlib.suppress(OSError):  # only root may; for a user, process 1 is no likelier than any other
+        _MEMORY_KILLER.write_text("-900")
+
+
+def bound(spec: Spec, largest_file: int, memory: int | None) -> None:
+    """Resource limits: no core dumps, no file larger than there is room for, processes bounded where that works.
+
+    `memory`: bytes one process may have, where nothing else keeps them in bounds together.
+    """
+    # What the machine gives up first when it runs out of memory is the unknown program, not the person's work.
+    linux.prctl(linux.PR_SET_DUMPABLE, 1)  # or its own entries in /proc would be root's; nobody is there yet to look
+    _MEMORY_KILLER.write_text("1000")
+    linux.prctl(linux.PR_SET_DUMPABLE, 0)
+    if memory is not None:
+        _lower(resource.RLIMIT_DATA, memory)
     _lower(resource.RLIMIT_CORE, 0)
     _lower(resource.RLIMIT_FSIZE, largest_file)
     # Counts all of a user's processes on the machine, so it cannot be as tight as the name space's own bound; for

@@ -17,7 +17,7 @@ import msgspec
 from pratique import places
 from pratique.errors import CannotError
 from pratique.recording import Effect
-from pratique.sandbox import hidden, layers
+from pratique.sandbox import cgroups, hidden, layers, leftovers
 from pratique.sandbox.beneath import Beneath
 from pratique.sandbox.commit import commit
 from pratique.sandbox.conduct import Conductor, OnOutput, OnTick
@@ -93,11 +93,21 @@ class Quarantine:
         Raises `CannotError` (this machine or user cannot; nothing ran), `UsageError` (no such program or directory),
         `NoRoomError` (it was stopped, and nothing runs any more).
         """
+        place, bounds = _make_place(self.spec.place), _bounds(self.spec)
+        room = Watch(place, self.spec.size_limit)
+        room.begin()
+        with leftovers.held(place) as held, cgroups.made(place, bounds) as group:
+            try:
+                return self._run(room, held, group, on_tick, on_output or _write_through)
+            finally:
+                self.notes = (*self.notes, *group.unbounded(), *group.told())
+
+    def _run(
+        self, room: Watch, held: int, group: cgroups.Group, on_tick: OnTick | None, on_output: OnOutput
+    ) -> Ended:
         spec = self.spec
         mapped = not has_admin()
         terminal = _person() if spec.attended else None
-        room = Watch(_make_place(spec.place), spec.size_limit)
-        room.begin()
         if mapped:
             steps = layers.plan_as_user(layers.mounts(), _own_places(spec), (spec.home, spec.directory))
         else:
@@ -119,13 +129,17 @@ class Quarantine:
             largest_file=room.largest_file(),
             output=writers,
             terminal=(terminal.descriptor, terminal.settings) if terminal else None,
+            held=held,
+            groups=tuple(map(str, group.directories)),
+            memory=None if "memory" in group.bounded else group.bounds.memory,
+            processes=None if "pids" in group.bounded else group.bounds.processes,
         )
         with terminal or contextlib.nullcontext():
             self._conductor = Conductor(
                 job,
                 room=room,
                 on_tick=on_tick,
-                on_output=on_output or _write_through,
+                on_output=on_output,
                 on_open=self.opened.put,
                 terminal=terminal,
             )
@@ -226,7 +240,8 @@ class Quarantine:
         place = self.spec.place
         for name in ("upper", "work", "root", "stand-ins"):
             remove_tree(place / name)
-        (place / "quarantine.json").unlink(missing_ok=True)
+        for name in ("quarantine.json", leftovers.HELD):
+            (place / name).unlink(missing_ok=True)
         with contextlib.suppress(OSError):
             place.rmdir()
         self._kept = None
@@ -241,6 +256,11 @@ def _beginning(descriptor: int, limit: int) -> bytes:
 def _make_place(place: Path) -> Path:
     place.mkdir(mode=0o700, parents=True, exist_ok=True)
     return place
+
+
+def _bounds(spec: Spec) -> cgroups.Bounds:
+    memory = spec.memory_limit or os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") * 3 // 4
+    return cgroups.Bounds(memory=memory, processes=spec.processes_limit, cpu=spec.cpu_limit)
 
 
 def _own_places(spec: Spec) -> tuple[str, ...]:

@@ -32,6 +32,8 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True):
     attended: bool = False  # somebody sits at the terminal: the program gets one of its own
     size_limit: int | None = None  # bytes the program may write, all files together
     processes_limit: int = 2048  # at one time
+    memory_limit: int | None = None  # bytes, swap included; None: three quarters of the machine's
+    cpu_limit: int | None = None  # percent of all processors; None: an equal share with everything else
 
 
 class Progress(msgspec.Struct, frozen=True, kw_only=True):
