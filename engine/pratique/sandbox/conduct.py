@@ -166,10 +166,10 @@ class Conductor:
         if self._terminal is not None:
             feed = Feed(next(iter(sources)))
             wanted.register(self._terminal.descriptor, selectors.EVENT_READ)
-        look_at = tick_at = 0.0
+        look_at = tick_at = room_at = 0.0
         deadline = started + self._job.spec.timeout if self._job.spec.timeout is not None else float("inf")
         while True:
-            ready = {key.fd for key, _ in wanted.select(_INTERVAL)}
+            ready = {key.fd for key, _ in wanted.select(self._room.pause(_INTERVAL))}
             now = time.monotonic()
             for descriptor in sources.keys() & ready:
                 if not self._drain(descriptor, sources[descriptor]):
@@ -191,7 +191,9 @@ class Conductor:
             if now >= look_at:
                 look_at = now + _INTERVAL
                 sampler.look()
+            if now >= room_at:
                 self._room.look()
+                room_at = time.monotonic() + self._room.pause(_INTERVAL)
             if now >= tick_at and self._on_tick is not None:
                 tick_at = now + _TICK
                 self._on_tick(Progress(elapsed=now - started, processes=sampler.count, files=self._room.files))
