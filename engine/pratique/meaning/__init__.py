@@ -13,6 +13,7 @@ from typing import TypeAlias
 import msgspec
 
 from pratique.meaning import accounts, packages, services
+from pratique.meaning.components import attribute, main_component
 from pratique.meaning.packages import Ownership
 from pratique.recording import Component, Effect
 from pratique.subject import Subject
@@ -20,13 +21,7 @@ from pratique.subject import Subject
 #: (path, most bytes) -> content as the program left it, or None when there is no such regular file.
 Reader: TypeAlias = Callable[[str, int], bytes | None]
 
-__all__ = ["Reader", "give_meaning", "main_component"]
-
-
-def main_component(subject: Subject) -> Component:
-    """The component for the program that was started."""
-    name = subject.name or (subject.command[0] if subject.command else subject.path.rsplit("/", 1)[-1]) or "program"
-    return Component(name=name, sha256=subject.sha256)
+__all__ = ["Reader", "attribute", "give_meaning", "main_component"]
 
 
 def give_meaning(
