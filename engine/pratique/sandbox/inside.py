@@ -28,8 +28,10 @@ from typing import Any, NoReturn
 import msgspec
 
 from pratique.sandbox import cgroups, furnish, hidden, linux, privileges
+from pratique.sandbox.descriptors import close_all_but
 from pratique.sandbox.hidden import Hidden
 from pratique.sandbox.layers import Layer, Step, overlay_options
+from pratique.sandbox.network import uplink, wiring
 from pratique.sandbox.spec import Spec
 
 #: After the program has ended, what it left running gets this long to end by itself, s.
@@ -86,12 +88,18 @@ def keep(job: Job, channel: socket.socket) -> NoReturn:
         os.setsid()
         privileges.default_signals()
         terminal = (job.terminal[0],) if job.terminal else ()
-        _close_all_but(channel.fileno(), *(job.output or ()), *terminal, job.held)
+        close_all_but(channel.fileno(), *(job.output or ()), *terminal, job.held)
         controller, keeper = os.pidfd_open(job.controller), os.pidfd_open(os.getpid())
         if os.getppid() != job.controller:
             os._exit(0)  # it was killed before it could be watched
+        report.step = "network"
+        link = uplink.start(job.spec)  # before the name spaces: it stays in the host's network
         report.step = "namespaces"
         _make_namespaces(job)
+        if link is not None:
+            report.step = "network"
+            link.join()
+        linux.unshare(linux.CLONE_NEWPID)  # last: the next process forked is process 1, and none may come before
         first = os.fork()
         if first == 0:
             os.close(controller)
@@ -99,12 +107,14 @@ def keep(job: Job, channel: socket.socket) -> NoReturn:
         for descriptor in job.output or ():
             os.close(descriptor)
         _wait_for_either(channel, controller, first, job)
+        if link is not None:
+            link.end()
     os._exit(0)
 
 
 def _make_namespaces(job: Job) -> None:
-    flags = linux.CLONE_NEWNS | linux.CLONE_NEWPID | linux.CLONE_NEWIPC | linux.CLONE_NEWUTS
-    if job.spec.network == "none":
+    flags = linux.CLONE_NEWNS | linux.CLONE_NEWIPC | linux.CLONE_NEWUTS
+    if job.spec.network != "host":
         flags |= linux.CLONE_NEWNET
     if not job.mapped:
         linux.unshare(flags)
@@ -133,18 +143,6 @@ def _wait_for_either(channel: socket.socket, controller: int, first: int, job: J
     if job.terminal:
         with contextlib.suppress(termios.error):
             termios.tcsetattr(job.terminal[0], termios.TCSADRAIN, job.terminal[1])
-
-
-def _close_all_but(*kept: int) -> None:
-    null = os.open("/dev/null", os.O_RDWR)
-    for standard in (0, 1, 2):
-        if standard not in kept:
-            os.dup2(null, standard)
-    at = 3
-    for descriptor in sorted(one for one in kept if one > 2):
-        os.closerange(at, descriptor)
-        at = descriptor + 1
-    os.closerange(at, os.sysconf("SC_OPEN_MAX"))
 
 
 # -- process 1 --------------------------------------------------------------------------------------------------------
@@ -218,12 +216,15 @@ def _build_root(job: Job, report: _Reporter) -> list[str]:
     for name, put in (
         ("dev", lambda: furnish.dev(root, mapped=job.mapped)),
         ("proc", lambda: furnish.proc(root, job.processes)),
-        ("sys", lambda: furnish.sys(root, own_network=job.spec.network == "none", mapped=job.mapped)),
+        ("sys", lambda: furnish.sys(root, own_network=job.spec.network != "host", mapped=job.mapped)),
         ("run", lambda: furnish.run(root, job.spec)),
     ):
         report.step = name
         (root / name).mkdir(exist_ok=True)
         put()
+    if job.spec.network == "observed":
+        report.step = "name server"
+        wiring.write_name_server(root)
     if job.mapped:
         report.step = "skeleton"
         linux.make_read_only(str(root))

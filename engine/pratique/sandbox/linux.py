@@ -44,6 +44,7 @@ PR_SET_NO_NEW_PRIVS: Final = 38
 PR_CAP_AMBIENT: Final = 47
 PR_CAP_AMBIENT_CLEAR_ALL: Final = 4
 
+PR_CAP_AMBIENT_RAISE: Final = 2
 # <linux/capability.h>
 CAP_CHOWN: Final = 0
 CAP_DAC_OVERRIDE: Final = 1
@@ -56,6 +57,7 @@ CAP_SETPCAP: Final = 8
 CAP_NET_BIND_SERVICE: Final = 10
 CAP_SYS_CHROOT: Final = 18
 CAP_AUDIT_WRITE: Final = 29
+CAP_NET_ADMIN: Final = 12
 CAP_SETFCAP: Final = 31
 _CAPABILITY_VERSION_3: Final = 0x20080522
 
@@ -186,6 +188,15 @@ def set_capabilities(kept: frozenset[int]) -> None:
 
 def drop_from_bounding_set(kept: frozenset[int]) -> None:
     """Whatever is executed from now on can never gain a capability outside `kept`."""
+def keep_over_exec(capability: int) -> None:
+    """This one capability, and no other, is had by what the process executes next, whoever it runs as."""
+    bit = 1 << capability
+    header = struct.pack("=Ii", _CAPABILITY_VERSION_3, 0)
+    low, high = bit & 0xFFFFFFFF, bit >> 32
+    _checked(_libc.capset(header, struct.pack("=6I", low, low, low, high, high, high)), "capset")
+    prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, capability)
+
+
     for number in range(64):
         if number in kept:
             continue

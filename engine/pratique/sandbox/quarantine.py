@@ -27,6 +27,7 @@ from pratique.sandbox.hidden import Hidden
 from pratique.sandbox.inside import Job
 from pratique.sandbox.layers import Layer
 from pratique.sandbox.mending import has_admin
+from pratique.sandbox.network import log
 from pratique.sandbox.space import Watch, remove_tree
 from pratique.sandbox.spec import CommitResult, Ended, Spec
 from pratique.sandbox.states import Identity
@@ -240,7 +241,7 @@ class Quarantine:
         place = self.spec.place
         for name in ("upper", "work", "root", "stand-ins"):
             remove_tree(place / name)
-        for name in ("quarantine.json", leftovers.HELD):
+        for name in ("quarantine.json", restored.NAME, log.NAME, leftovers.HELD):
             (place / name).unlink(missing_ok=True)
         with contextlib.suppress(OSError):
             place.rmdir()

@@ -27,7 +27,8 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True):
     groups: tuple[int, ...] = ()
     user: str = "root"
     hide: tuple[str, ...] = ()  # globs; `~` is `home`
-    network: Literal["none", "host"] = "none"
+    network: Literal["none", "observed", "host"] = "none"
+    destinations: tuple[str, ...] = ()  # what an observed network leads to: names, patterns, addresses; (): anywhere
     timeout: float | None = None  # s
     attended: bool = False  # somebody sits at the terminal: the program gets one of its own
     size_limit: int | None = None  # bytes the program may write, all files together
