@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import pwd
-import site
 import subprocess
 import sys
 import time
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+import reachable
 
 pytest_plugins = ["installers", "signing"]  # found by `pythonpath` in pyproject.toml
 
@@ -125,12 +125,11 @@ class OrdinaryUser(NamedTuple):
         self, *words: str | os.PathLike[str], cwd: Path | None = None, env: dict[str, str] | None = None
     ) -> Ran:
         """Run `pratique WORDS...` as this person, with their own state in their home."""
-        paths = [ROOT / "engine", ROOT / "plugins", *map(Path, site.getsitepackages())]
         environment = {
             "PATH": "/usr/local/bin:/usr/bin:/bin",
             "HOME": str(self.home),
             "LANG": "C.UTF-8",
-            "PYTHONPATH": ":".join(map(str, paths)),
+            "PYTHONPATH": ":".join(reachable.python_path()),
             "PYTHONDONTWRITEBYTECODE": "1",
             **{name: value for name, value in os.environ.items() if name.lower().startswith(("pip_", "npm_config_"))},
             **(env or {}),
@@ -175,3 +174,15 @@ def ordinary_user() -> Iterator[OrdinaryUser]:
         yield OrdinaryUser(name, entry.pw_uid, entry.pw_gid, Path(entry.pw_dir))
     finally:
         subprocess.run(["userdel", "--remove", name], check=False, capture_output=True)
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 32 MiB."""
+    place = tmp_path / "small"
+    place.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=32m,mode=0700", "small", place], check=True)
+    try:
+        yield place
+    finally:
+        subprocess.run(["umount", "--lazy", place], check=True)

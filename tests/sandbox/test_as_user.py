@@ -10,18 +10,18 @@ import tempfile
 from pathlib import Path
 
 import pytest
+import reachable
 
-_HERE = Path(__file__).parent
 _SAME = ("effects", "commit", "quarantine", "inside", "terminal", "abilities", "hidden")
 
 
 def as_user(user, *command: str, **settings) -> subprocess.CompletedProcess[str]:
     environment = {
         "PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": str(user.home), "LANG": "C.UTF-8",
-        "PYTHONDONTWRITEBYTECODE": "1", "PYTHONPATH": ":".join(path for path in sys.path if path),
+        "PYTHONDONTWRITEBYTECODE": "1", "PYTHONPATH": ":".join(reachable.python_path()),
     }  # fmt: skip
     return subprocess.run(
-        command, env=environment, cwd=_HERE.parents[1], user=user.uid, group=user.gid, extra_groups=[],
+        command, env=environment, cwd=reachable.checkout(), user=user.uid, group=user.gid, extra_groups=[],
         stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=280, **settings,
     )  # fmt: skip
 
@@ -29,9 +29,10 @@ def as_user(user, *command: str, **settings) -> subprocess.CompletedProcess[str]
 @pytest.mark.root
 @pytest.mark.parametrize("name", _SAME)
 def test_it_all_holds_for_an_ordinary_user(ordinary_user, python_for_all, name):
+    tests = reachable.checkout() / "tests" / "sandbox" / f"test_{name}.py"
     done = as_user(
         ordinary_user, python_for_all, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-m", "not root",
-        "--basetemp", f"{ordinary_user.home}/trial", str(_HERE / f"test_{name}.py"),
+        "--basetemp", f"{ordinary_user.home}/trial", str(tests),
     )  # fmt: skip
     assert done.returncode == 0, done.stdout[-8000:] + done.stderr[-2000:]
     assert " passed" in done.stdout
