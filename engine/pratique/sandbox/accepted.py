@@ -27,7 +27,7 @@ class Plan:
 
     def __init__(self, host: Beneath, everything: tuple[Effect, ...], written: Written) -> None:
         self._host = host
-        self._everything = {effect.path: effect for effect in everything}
+        self.known = {effect.path: effect for effect in everything}
         self._written = written
         self.chosen: dict[str, Effect] = {}
         self.implied: set[int] = set()
@@ -54,7 +54,7 @@ class Plan:
         above = split(path)[0]
         new: list[Effect] = []
         while above != "/" and above not in self.chosen:
-            effect = self._everything.get(above)
+            effect = self.known.get(above)
             if effect is not None and effect.op == "modify" and was_directory(effect):
                 pass  # a refused change of mode: the directory is there all the same
             elif effect is not None:
@@ -69,7 +69,7 @@ class Plan:
 
     def _keep_needed_directories(self) -> None:
         """A directory can go only when everything in it goes: a refused deletion keeps all those above it."""
-        for effect in self._everything.values():
+        for effect in self.known.values():
             if effect.op != "delete" or effect.path in self.chosen:
                 continue
             above = split(effect.path)[0]
@@ -115,7 +115,7 @@ class Plan:
         reason = self._changed(effect.path, effect.before, now)
         if not reason and was_directory(effect) and not becomes_directory(effect):
             names = os.listdir(self._host.directory(effect.path))  # noqa: PTH208  # a descriptor
-            new = [name for name in names if f"{effect.path}/{name}" not in self._everything]
+            new = [name for name in names if f"{effect.path}/{name}" not in self.known]
             reason = f"{new[0]!r} is in it now" if new else ""
         return reason
 

@@ -1,23 +1,34 @@
-"""Puts accepted effects on the host; what fails midway is taken back.
+"""Puts accepted effects on the host, all of them or none.
 
-Directories first, then files, each complete under a temporary name and renamed into place, then deletions, deepest
-first. The host's own paths are reached component by component, so no link can lead a write elsewhere.
+What is accepted is checked first (`accepted`); then it is one transaction (`carrying`), with a journal in the session's
+place that `undo` reads. The host's own paths are reached component by component, so no link can lead a write elsewhere.
 """
 
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
-from collections.abc import Callable, Iterable, Mapping
+import stat
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+import msgspec
 
 from pratique.errors import NoRoomError, PratiqueError
-from pratique.recording import Effect
-from pratique.sandbox import copying
-from pratique.sandbox.accepted import Plan, becomes_directory, was_directory
-from pratique.sandbox.beneath import Beneath, split
-from pratique.sandbox.journal import Journal
+from pratique.recording import Effect, FileState
+from pratique.sandbox import carrying, originals, restored
+from pratique.sandbox.accepted import Plan, becomes_directory
+from pratique.sandbox.beneath import Beneath
+from pratique.sandbox.journal import Change, Journal, Kept
 from pratique.sandbox.spec import CommitResult
+from pratique.sandbox.staging import Source
+from pratique.sandbox.states import attributes_of
+from pratique.sandbox.taking_back import take_back
 from pratique.sandbox.written import Layers, Written
+
+#: In the session's place: the journal of its commit.
+JOURNAL: Final = "journal"
 
 
 def commit(
@@ -38,132 +49,124 @@ def commit(
         with Layers(written) as layers:
             plan.check(layers)
             plan.check_room(layers)
-            _carry_out(plan, host, layers, written, contents)
+            changes = [_change(effect, host, layers, contents) for effect in plan.chosen.values()]
+            transact(changes, host, _Session(plan, host, layers, written, contents), written)
     return CommitResult(
         applied=tuple(sorted(effect.id for effect in plan.chosen.values() if effect.id not in plan.implied)),
         skipped=tuple(plan.skipped),
     )
 
 
-def _carry_out(plan: Plan, host: Beneath, layers: Layers, written: Written, contents: Mapping[str, bytes]) -> None:
-    chosen = [plan.chosen[path] for path in sorted(plan.chosen, key=os.fsencode)]
-    directories = [one for one in chosen if becomes_directory(one)]
-    others = [one for one in chosen if one.after is not None and not becomes_directory(one)]
-    act = _Acts(host, layers, Journal(written.place, host), written.id, contents)
-    stages: list[tuple[Callable[[Effect], None], list[Effect]]] = [
-        (act.make_directory, directories),
-        (act.put, [one for one in others if not was_directory(one)]),
-        (act.delete, [one for one in reversed(chosen) if one.after is None]),
-        (act.replace_directory, [one for one in others if was_directory(one)]),
-        (act.dress_directory, directories[::-1]),
-    ]  # fmt: skip
-    current = ""
+def _change(effect: Effect, host: Beneath, layers: Layers, contents: Mapping[str, bytes]) -> Change:
+    before = after = None
+    if effect.before is not None:
+        directory = effect.before.type == "directory"
+        before = Kept(
+            state=_now(effect, host), attributes=attributes_of(host.directory(effect.path)) if directory else {}
+        )
+    if effect.after is not None:
+        state, content = effect.after, contents.get(effect.path)
+        if content is not None:
+            state = msgspec.structs.replace(state, size=len(content), sha256=hashlib.sha256(content).hexdigest())
+        after = Kept(
+            state=state, attributes=layers.directory_attributes(effect.path) if becomes_directory(effect) else {}
+        )
+    return Change(path=effect.path, before=before, after=after)
+
+
+def _now(effect: Effect, host: Beneath) -> FileState:
+    """What is there, checked to be what the session found; of a directory others may have changed the time since."""
+    assert effect.before is not None
+    return msgspec.structs.replace(effect.before, mtime_ns=host.lstat(effect.path).st_mtime_ns)
+
+
+def transact(changes: Iterable[Change], host: Beneath, source: Source, written: Written) -> None:
+    step = carrying.Step()
+    changes = tuple(changes)
+    if not changes:
+        return
+    journal: Journal | None = None
     try:
-        for stage, effects in stages:
-            for effect in effects:
-                current = effect.path
-                stage(effect)
-        act.journal.done()
+        journal = carrying.begin(written.place / JOURNAL, written.id, "commit", changes, host, step)
+        carrying.carry_out(journal, host, source, step)
     except BaseException as error:
-        written.restored.update(act.journal.roll_back())
+        if journal is not None:
+            back = take_back(journal, host)
+            written.restored.update(back.restored)
+            restored.write(written.place, written.restored)
+            complain_of(back.failed + back.left, journal)
         if isinstance(error, OSError):
-            raise _explained(error, current) from error
+            raise explained(error, step.path) from error
         raise
 
 
-def _explained(error: OSError, path: str) -> PratiqueError:
+def complain_of(troubles: list[str], journal: Journal) -> None:
+    """Raises `PratiqueError` when there are any."""
+    if troubles:
+        raise PratiqueError(
+            "some of an installation that failed could not be taken back:\n  " + "\n  ".join(troubles[:10]),
+            hint=f"the originals are in {journal.directory}, what belongs where is in its log",
+        )
+
+
+def explained(error: OSError, path: str) -> PratiqueError:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return NoRoomError(
             f"no room for {path}; everything was taken back, nothing was committed",
             hint="free some room and commit again",
         )
+    reason = (error.strerror or str(error)).lower()
     return PratiqueError(
-        f"cannot put {path} in place: {(error.strerror or str(error)).lower()}; everything was taken back",
-        hint="commit without it, or mend what is in its way and commit again",
+        f"cannot put {path} in place: {reason}; everything was taken back",
+        hint="commit without it, or mend what is in its way and commit again"
+        + ("; `lsattr -d` shows whether it is immutable" if error.errno == errno.EPERM else ""),
     )
 
 
-class _Acts:
-    """The single acts; each tells the journal first."""
+class _Session:
+    """What the session wrote, as the source of a transaction."""
 
     def __init__(
-        self, host: Beneath, layers: Layers, journal: Journal, session: str, contents: Mapping[str, bytes]
+        self, plan: Plan, host: Beneath, layers: Layers, written: Written, contents: Mapping[str, bytes]
     ) -> None:
+        self._chosen = plan.chosen
+        self._known = plan.known
         self._host = host
         self._layers = layers
-        self.journal = journal
-        self._temporary = f".pratique-{session}-"
         self._contents = contents
-        self._put: set[str] = set()
+        self._started_ns = written.started_ns
 
-    def make_directory(self, effect: Effect) -> None:
-        above, name = split(effect.path)
-        directory = self._host.directory(above)
-        if was_directory(effect):
-            self.journal.dress(effect.path)
-            return
-        if effect.before is not None:
-            self.journal.save(effect.path)
-            os.unlink(name, dir_fd=directory)
-        elif self._host.find(effect.path) is not None:
-            return  # implied, and made by somebody else meanwhile
-        self.journal.make(effect.path)
-        os.mkdir(name, 0o700, dir_fd=directory)
+    def find(self, path: str) -> tuple[int, str]:
+        return self._layers.entry(path)
 
-    def put(self, effect: Effect) -> None:
-        temporary = f"{self._temporary}{effect.id}"
-        if effect.before is None:
-            self.journal.make(effect.path, temporary)
-        else:
-            self.journal.save(effect.path, temporary)
-        self._place(effect, temporary)
+    def open(self, path: str) -> int:
+        return self._layers.open_file(path)
 
-    def replace_directory(self, effect: Effect) -> None:
-        self._remove_directory(effect.path)
-        temporary = f"{self._temporary}{effect.id}"
-        self.journal.make(effect.path, temporary)
-        self._place(effect, temporary)
+    def content(self, path: str) -> bytes | None:
+        return self._contents.get(path)
 
-    def _place(self, effect: Effect, temporary: str) -> None:
-        assert effect.after is not None
-        above, name = split(effect.path)
-        directory = self._host.directory(above)
+    def may_be_linked(self, descriptor: int, like: FileState) -> bool:
+        """The session's own file becomes the host's, where the overlay made no notes on it and it is complete.
+
+        A label of the host's security module belongs to the place it was made in: such a file is copied.
+        """
+        found = os.fstat(descriptor)
+        if (stat.S_IMODE(found.st_mode), found.st_uid, found.st_gid) != (like.mode, like.uid, like.gid):
+            return False
+        if any(name.startswith(_NOTES) for name in os.listxattr(descriptor)):
+            return False
+        return not originals.is_open_for_writing(descriptor)
+
+    def twin(self, path: str) -> str:
+        effect = self._chosen[path]
         twin = effect.details.get("link", "")
-        content = self._contents.get(effect.path)
-        if twin in self._put and content == self._contents.get(twin):
-            twin_above, twin_name = split(twin)
-            twin_directory = os.dup(self._host.directory(twin_above))
-            try:
-                directory = self._host.directory(above)
-                os.link(twin_name, temporary, src_dir_fd=twin_directory, dst_dir_fd=directory, follow_symlinks=False)
-            finally:
-                os.close(twin_directory)
-        elif effect.after.type == "file":
-            source = self._layers.open_file(effect.path)
-            try:
-                copying.file(source, temporary, directory, effect.after, content)
-            finally:
-                os.close(source)
-        else:
-            copying.other(temporary, directory, effect.after)
-        os.rename(temporary, name, src_dir_fd=directory, dst_dir_fd=directory)
-        self._put.add(effect.path)
+        if not twin or twin in self._chosen:
+            return twin
+        if twin in self._known:
+            return ""  # it is as the host has it, and this one is as the program left them both
+        found = self._host.find(twin)
+        same = found is not None and effect.after is not None and found.st_ctime_ns <= self._started_ns
+        return twin if same else ""
 
-    def delete(self, effect: Effect) -> None:
-        if was_directory(effect):
-            self._remove_directory(effect.path)
-            return
-        above, name = split(effect.path)
-        self.journal.save(effect.path)
-        os.unlink(name, dir_fd=self._host.directory(above))
 
-    def _remove_directory(self, path: str) -> None:
-        above, name = split(path)
-        self.journal.rmdir(path)
-        self._host.forget(path)
-        os.rmdir(name, dir_fd=self._host.directory(above))
-
-    def dress_directory(self, effect: Effect) -> None:
-        """Last, and deepest first: what is put in a directory changes its time, and its mode may lock us out."""
-        assert effect.after is not None
-        copying.dress(self._host.directory(effect.path), effect.after, self._layers.directory_attributes(effect.path))
+_NOTES: Final = ("trusted.overlay.", "user.overlay.", "security.selinux", "security.SMACK64")

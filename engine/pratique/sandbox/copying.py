@@ -8,6 +8,7 @@ import os
 import stat
 
 from pratique.recording import FileState
+from pratique.sandbox.durable import Durable
 from pratique.sandbox.linux import FICLONE
 from pratique.sandbox.states import attributes_of
 
@@ -76,7 +77,9 @@ def dress(target: int, like: FileState, attributes: dict[str, bytes]) -> None:
     os.utime(target, ns=(like.mtime_ns, like.mtime_ns))
 
 
-def file(source: int, name: str, directory: int, like: FileState, instead: bytes | None = None) -> None:
+def file(
+    source: int, name: str, directory: int, like: FileState, durable: Durable, instead: bytes | None = None
+) -> None:
     """A copy of an open file under a new name; `instead`: with this content in place of its own.
 
     On failure nothing is left. Raises `OSError`.
@@ -89,6 +92,7 @@ def file(source: int, name: str, directory: int, like: FileState, instead: bytes
         else:
             write(target, instead)
         dress(target, like, attributes_of(source))
+        durable.file(target)
     except BaseException:
         os.unlink(name, dir_fd=directory)
         raise
@@ -104,11 +108,21 @@ def other(name: str, directory: int, like: FileState) -> None:
         os.mkfifo(name, stat.S_IMODE(like.mode), dir_fd=directory)
     else:
         raise OSError(errno.EOPNOTSUPP, f"a {like.type} is never put on the host")
+    _dress_other(name, directory, like)
+
+
+def node(name: str, directory: int, found: os.stat_result, like: FileState) -> None:
+    """A socket's name or a device file, as `found` elsewhere: an original of the host's own. Raises `OSError`."""
+    os.mknod(name, found.st_mode, found.st_rdev, dir_fd=directory)
+    _dress_other(name, directory, like)
+
+
+def _dress_other(name: str, directory: int, like: FileState) -> None:
     try:
         found = os.stat(name, dir_fd=directory, follow_symlinks=False)
         if (found.st_uid, found.st_gid) != (like.uid, like.gid):
             os.chown(name, like.uid, like.gid, dir_fd=directory, follow_symlinks=False)
-        if like.type == "fifo":
+        if like.type != "link":
             os.chmod(name, like.mode, dir_fd=directory)
         os.utime(name, ns=(like.mtime_ns, like.mtime_ns), dir_fd=directory, follow_symlinks=False)
     except BaseException:

@@ -1,193 +1,223 @@
-"""What a commit is about to change, kept before it is changed: enough to put every path back as it was.
+"""The journal of one transaction: what is about to change, what was there before, and how far it has come.
 
-`PLACE/journal/log` holds one JSON line an act, written before the act; originals lie beside it under a number, as hard
-links where the file system allows (which cost nothing) and as copies elsewhere. A line `done` ends a commit.
+`DIRECTORY/log` holds one JSON line a record; originals lie beside it under a number (`originals` keeps them). Whatever
+a line announces begins only when the line is on the disk, so after a crash the log says all there is to know:
+
+    no `Ready`              nothing was touched
+    `Ready`, no `Staged`    some temporary files may lie beside their final places
+    `Staged`, no `Done`     some of the changes were made; every original is kept, and what was put is known by inode
+    `Done`                  all changes were made, or all were taken back
 """
 
 from __future__ import annotations
 
-import base64
 import contextlib
-import errno
+import json
 import os
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Literal
 
 import msgspec
 
-from pratique.errors import PratiqueError
 from pratique.recording import FileState
-from pratique.sandbox import copying
-from pratique.sandbox.beneath import Beneath, open_regular, split
-from pratique.sandbox.states import Identity, attributes, identity, state, type_of
+from pratique.sandbox.space import remove_tree
+
+FORMAT = 1
 
 
-class Act(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One change to the host, about to be made.
+class Header(msgspec.Struct, frozen=True, kw_only=True, tag="header", tag_field="is"):
+    id: str  # of the session
+    kind: Literal["commit", "undo"] = "commit"
+    started: float = 0.0  # Unix time
+    format: int = FORMAT
 
-    make: something comes to be at `path`. save: the file, link or pipe there, kept as `saved`, is replaced or removed.
-    rmdir: the empty directory there goes away. dress: a directory's owner, mode or attributes change.
+
+class Kept(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A state of a path; `attributes` are filled in for directories, whose originals are not kept as files."""
+
+    state: FileState
+    attributes: dict[str, bytes] = {}
+
+
+class Change(msgspec.Struct, frozen=True, kw_only=True, tag="change", tag_field="is", omit_defaults=True):
+    """One path, before and after. None: nothing there.
+
+    `saved` is the original's name in the journal; `copied`, where a hard link to it does not suffice, that of a copy.
     """
 
-    do: Literal["make", "save", "rmdir", "dress", "done"]
-    path: str = ""  # bytes that are not UTF-8 as surrogates, escaped
+    path: str
+    before: Kept | None = None
+    after: Kept | None = None
     saved: str = ""
-    temporary: str = ""  # a name beside `path` that a half-made copy may have
-    state: FileState | None = None
-    attributes: dict[str, str] = {}  # base64
+    copied: str = ""
+    temporary: str = ""  # the name beside `path` under which it is made ready
+
+    @property
+    def was_directory(self) -> bool:
+        return self.before is not None and self.before.state.type == "directory"
+
+    @property
+    def becomes_directory(self) -> bool:
+        return self.after is not None and self.after.state.type == "directory"
+
+
+class Times(msgspec.Struct, frozen=True, kw_only=True, tag="times", tag_field="is"):
+    """The modification time of a directory that is itself not changed, but something in it is."""
+
+    path: str
+    mtime_ns: int
+
+
+class Ready(msgspec.Struct, frozen=True, kw_only=True, tag="ready", tag_field="is"):
+    """Everything above is on the disk, originals included."""
+
+
+class Put(msgspec.Struct, frozen=True, kw_only=True, tag="put", tag_field="is", omit_defaults=True):
+    """What is ready to be put at `path`, as it really came out; told from anything else there by its inode."""
+
+    path: str
+    device: int
+    inode: int
+    uid: int
+    gid: int
+    attributes: dict[str, bytes] = {}
+
+
+class Staged(msgspec.Struct, frozen=True, kw_only=True, tag="staged", tag_field="is"):
+    """All that will be put is on the disk beside its place."""
+
+
+class Done(msgspec.Struct, frozen=True, kw_only=True, tag="done", tag_field="is", omit_defaults=True):
+    ended: float = 0.0  # Unix time
+    taken_back: bool = False
+    times: dict[str, int] = {}  # modification times of the directories in `Times`, afterwards
+
+
+_Record = Header | Change | Times | Ready | Put | Staged | Done
+_decoder: msgspec.json.Decoder[_Record] = msgspec.json.Decoder(_Record)
+
+
+class JournalError(Exception):
+    """The log cannot be read: what was found, and in which line."""
 
 
 class Journal:
-    """The journal of one commit. Every method is called before the change it is named after. Raises `OSError`."""
+    """One transaction. `create` and `read` make it; the methods write the next record and wait for the disk."""
 
-    def __init__(self, place: Path, host: Beneath) -> None:
-        self._directory = place / "journal"
-        self._directory.mkdir(mode=0o700, exist_ok=True)
-        self._host = host
-        self._log = (self._directory / "log").open("ab", buffering=0)
-        self._number = sum(1 for _ in self._directory.iterdir())
-        self._acts: list[Act] = []
+    def __init__(self, directory: Path, header: Header, changes: Iterable[Change], times: Iterable[Times]) -> None:
+        self.directory = directory
+        self.header = header
+        self.changes = tuple(changes)
+        self.times = {one.path: one.mtime_ns for one in times}
+        self.ready = False
+        self.staged: dict[str, Put] | None = None
+        self.done: Done | None = None
 
-    def make(self, path: str, temporary: str = "") -> None:
-        self._write(Act(do="make", path=path, temporary=temporary))
+    def begin(self) -> None:
+        """Everything known beforehand is written; the originals are there already. Raises `OSError`."""
+        times = (Times(path=path, mtime_ns=mtime_ns) for path, mtime_ns in self.times.items())
+        self._write((self.header, *self.changes, *times, Ready()))
+        for directory in (self.directory, self.directory.parent, self.directory.parent.parent):
+            _fsync(directory)
+        self.ready = True
 
-    def save(self, path: str, temporary: str = "") -> None:
-        self._number += 1
-        saved = str(self._number)
-        above, name = split(path)
-        directory = self._host.directory(above)
-        own = os.open(self._directory, os.O_RDONLY | os.O_DIRECTORY)
+    def make_staged(self, put: Mapping[str, Put]) -> None:
+        self._write((*put.values(), Staged()))
+        self.staged = dict(put)
+
+    def end(self, done: Done) -> None:
+        self._write((done,))
+        self.done = done
+
+    def forget(self) -> None:
+        """Nothing in it will be needed. Only the one who ends a transaction, or takes it back, may say so."""
+        remove_tree(self.directory)
+        with contextlib.suppress(OSError):
+            _fsync(self.directory.parent)
+
+    def original(self, name: str) -> Path:
+        return self.directory / name
+
+    @property
+    def finished(self) -> bool:
+        """All changes are on the host, and the originals are kept."""
+        return self.done is not None and not self.done.taken_back
+
+    def _write(self, records: Iterable[_Record]) -> None:
+        text = b"".join(_line(record) for record in records)
+        log = os.open(self.directory / "log", os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            try:
-                os.link(name, saved, src_dir_fd=directory, dst_dir_fd=own, follow_symlinks=False)
-            except OSError as error:
-                if error.errno not in (errno.EXDEV, errno.EPERM, errno.EMLINK, errno.EOPNOTSUPP):
-                    raise
-                _copy(name, directory, saved, own)
+            rest = memoryview(text)
+            while rest:
+                rest = rest[os.write(log, rest) :]
+            os.fsync(log)
         finally:
-            os.close(own)
-        self._write(Act(do="save", path=path, saved=saved, temporary=temporary))
-
-    def rmdir(self, path: str) -> None:
-        self._write_directory("rmdir", path)
-
-    def dress(self, path: str) -> None:
-        self._write_directory("dress", path)
-
-    def done(self) -> None:
-        self._write(Act(do="done"))
-        self._log.close()
-
-    def roll_back(self) -> dict[str, Identity]:
-        """Take back everything since the journal was opened, last act first; what was put back, by path.
-
-        Raises `PratiqueError` naming what could not be.
-        """
-        failed = [f"{act.path}: {reason}" for act in reversed(self._acts) if (reason := self._undo(act))]
-        saved = [act.path for act in self._acts if act.do == "save"]
-        self._acts.clear()
-        self._log.close()
-        if failed:
-            raise PratiqueError(
-                "some of a failed commit could not be taken back:\n  " + "\n  ".join(failed[:10]),
-                hint=f"the originals are in {self._directory}, what belongs where is in its log",
-            )
-        with contextlib.suppress(OSError):  # an earlier commit's originals stay
-            (self._directory / "log").unlink() if self._only_log() else None
-            self._directory.rmdir()
-        return {path: identity(found) for path in saved if (found := self._host.find(path)) is not None}
-
-    def _only_log(self) -> bool:
-        return [path.name for path in self._directory.iterdir()] == ["log"]
-
-    def _write_directory(self, do: Literal["rmdir", "dress"], path: str) -> None:
-        above, name = split(path)
-        directory = self._host.directory(above)
-        found = os.stat(name, dir_fd=directory, follow_symlinks=False)
-        kept = {
-            key: base64.b64encode(value).decode() for key, value in attributes(name, directory, "directory").items()
-        }
-        self._write(Act(do=do, path=path, state=state(name, directory, found), attributes=kept))
-
-    def _write(self, act: Act) -> None:
-        escaped = msgspec.structs.replace(act, path=_escaped(act.path))
-        self._log.write(msgspec.json.encode(escaped) + b"\n")
-        self._acts.append(act)
-
-    def _undo(self, act: Act) -> str:
-        """Why it could not be taken back; "" when it was."""
-        above, name = split(act.path)
-        try:
-            directory = self._host.directory(above)
-            if act.temporary:
-                with contextlib.suppress(FileNotFoundError):
-                    os.unlink(act.temporary, dir_fd=directory)
-            match act.do:
-                case "make":
-                    self._host.forget(act.path)
-                    _remove(name, directory)
-                case "save":
-                    self._put_back(act.saved, name, directory)
-                case "rmdir" | "dress":
-                    if act.do == "rmdir":
-                        with contextlib.suppress(FileExistsError):
-                            os.mkdir(name, 0o700, dir_fd=directory)
-                    assert act.state is not None
-                    kept = {key: base64.b64decode(value) for key, value in act.attributes.items()}
-                    copying.dress(self._host.directory(act.path), act.state, kept)
-        except OSError as error:
-            return error.strerror or str(error)
-        return ""
-
-    def _put_back(self, saved: str, name: str, directory: int) -> None:
-        own = os.open(self._directory, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            try:
-                # Renaming one name of a file over another of the same file does nothing, so the name goes first.
-                original, there = os.stat(saved, dir_fd=own, follow_symlinks=False), _look(name, directory)
-                if there is None or (there.st_dev, there.st_ino) != (original.st_dev, original.st_ino):
-                    os.rename(saved, name, src_dir_fd=own, dst_dir_fd=directory)
-                    return
-            except OSError as error:
-                if error.errno != errno.EXDEV:
-                    raise
-                _remove(name, directory)
-                _copy(saved, own, name, directory)
-            os.unlink(saved, dir_fd=own)
-        finally:
-            os.close(own)
+            os.close(log)
 
 
-def _escaped(path: str) -> str:
-    """JSON holds no lone surrogates: bytes that are not UTF-8 are written as backslash escapes."""
-    return path.replace("\\", "\\\\").encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+def read(directory: Path) -> Journal | None:
+    """The journal kept there; None when it was never begun, so that nothing was touched.
 
-
-def _look(name: str, directory: int) -> os.stat_result | None:
+    A last line that is torn was being written when the machine stopped: what it announces has not begun. Raises
+    `JournalError` for any other line that cannot be read, `OSError` when there is no journal.
+    """
     try:
-        return os.stat(name, dir_fd=directory, follow_symlinks=False)
+        text = (directory / "log").read_bytes()
     except FileNotFoundError:
+        if directory.is_dir():
+            return None
+        raise
+    records: list[_Record] = []
+    lines = text.split(b"\n")
+    for number, line in enumerate(lines[:-1], start=1):
+        try:
+            records.append(_parsed(line))
+        except (ValueError, msgspec.ValidationError) as error:
+            if number == len(lines) - 1:
+                break
+            raise JournalError(f"{directory}/log:{number}: {error}") from None
+    return _put_together(directory, records)
+
+
+def _put_together(directory: Path, records: list[_Record]) -> Journal | None:
+    if not any(isinstance(record, Ready) for record in records):
         return None
+    if not isinstance(records[0], Header):
+        raise JournalError(f"{directory}/log:1: expected a header, found {type(records[0]).__name__.lower()}")
+    if records[0].format != FORMAT:
+        raise JournalError(f"{directory}/log:1: expected format {FORMAT}, found {records[0].format}")
+    journal = Journal(
+        directory,
+        records[0],
+        (record for record in records if isinstance(record, Change)),
+        (record for record in records if isinstance(record, Times)),
+    )
+    journal.ready = True
+    if any(isinstance(record, Staged) for record in records):
+        journal.staged = {record.path: record for record in records if isinstance(record, Put)}
+    journal.done = next((record for record in records if isinstance(record, Done)), None)
+    return journal
 
 
-def _remove(name: str, directory: int) -> None:
-    found = _look(name, directory)
-    if found is None:
-        return
-    if type_of(found) == "directory":
-        os.rmdir(name, dir_fd=directory)
-    else:
-        os.unlink(name, dir_fd=directory)
-
-
-def _copy(name: str, directory: int, target: str, target_directory: int) -> None:
-    found = os.stat(name, dir_fd=directory, follow_symlinks=False)
-    like = state(name, directory, found, hashed=False)
-    if like.type != "file":
-        copying.other(target, target_directory, like)
-        return
-    source = open_regular(name, directory)
+def _line(record: _Record) -> bytes:
+    """One record in JSON. Names that are not UTF-8 hold surrogates, which only the slower of two encoders can write."""
     try:
-        copying.file(source, target, target_directory, like)
+        return msgspec.json.encode(record) + b"\n"
+    except UnicodeEncodeError:
+        return json.dumps(msgspec.to_builtins(record)).encode("ascii") + b"\n"
+
+
+def _parsed(line: bytes) -> _Record:
+    if b"\\ud" in line:
+        record: _Record = msgspec.convert(json.loads(line), _Record)
+        return record
+    return _decoder.decode(line)
+
+
+def _fsync(directory: Path) -> None:
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
     finally:
-        os.close(source)
+        os.close(descriptor)

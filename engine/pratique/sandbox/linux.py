@@ -6,6 +6,7 @@ Every function raises `OSError` with the errno the kernel gave; nothing here dec
 from __future__ import annotations
 
 import ctypes
+import errno
 import fcntl
 import os
 import platform
@@ -35,6 +36,7 @@ MS_PRIVATE: Final = 0x40000
 MNT_DETACH: Final = 0x2
 MOUNT_ATTR_RDONLY: Final = 0x1
 AT_RECURSIVE: Final = 0x8000  # <linux/fcntl.h>
+RENAME_NOREPLACE: Final = 0x1  # <linux/fs.h>
 
 # <linux/prctl.h>, <linux/securebits.h>
 PR_SET_PDEATHSIG: Final = 1
@@ -42,9 +44,9 @@ PR_SET_DUMPABLE: Final = 4
 PR_CAPBSET_DROP: Final = 24
 PR_SET_NO_NEW_PRIVS: Final = 38
 PR_CAP_AMBIENT: Final = 47
+PR_CAP_AMBIENT_RAISE: Final = 2
 PR_CAP_AMBIENT_CLEAR_ALL: Final = 4
 
-PR_CAP_AMBIENT_RAISE: Final = 2
 # <linux/capability.h>
 CAP_CHOWN: Final = 0
 CAP_DAC_OVERRIDE: Final = 1
@@ -55,9 +57,9 @@ CAP_SETGID: Final = 6
 CAP_SETUID: Final = 7
 CAP_SETPCAP: Final = 8
 CAP_NET_BIND_SERVICE: Final = 10
+CAP_NET_ADMIN: Final = 12
 CAP_SYS_CHROOT: Final = 18
 CAP_AUDIT_WRITE: Final = 29
-CAP_NET_ADMIN: Final = 12
 CAP_SETFCAP: Final = 31
 _CAPABILITY_VERSION_3: Final = 0x20080522
 
@@ -186,8 +188,6 @@ def set_capabilities(kept: frozenset[int]) -> None:
     _checked(_libc.capset(header, struct.pack("=6I", low, low, 0, high, high, 0)), "capset")
 
 
-def drop_from_bounding_set(kept: frozenset[int]) -> None:
-    """Whatever is executed from now on can never gain a capability outside `kept`."""
 def keep_over_exec(capability: int) -> None:
     """This one capability, and no other, is had by what the process executes next, whoever it runs as."""
     bit = 1 << capability
@@ -197,6 +197,8 @@ def keep_over_exec(capability: int) -> None:
     prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, capability)
 
 
+def drop_from_bounding_set(kept: frozenset[int]) -> None:
+    """Whatever is executed from now on can never gain a capability outside `kept`."""
     for number in range(64):
         if number in kept:
             continue
@@ -231,6 +233,30 @@ def scope_abstract_sockets() -> bool:
     finally:
         os.close(ruleset)
     return True
+
+
+def syncfs(descriptor: int) -> None:
+    """`syncfs(2)`: everything written to the file system that this open file or directory is on is on the disk."""
+    _checked(_libc.syncfs(descriptor), "syncfs")
+
+
+def rename_new(source: str, source_directory: int, target: str, target_directory: int) -> None:
+    """`renameat2(2)` that never replaces anything: `FileExistsError` when the target is there.
+
+    A file system that does not know the flag (EINVAL) is asked first and renamed on afterwards.
+    """
+    old, new = os.fsencode(source), os.fsencode(target)
+    if _libc.renameat2(source_directory, old, target_directory, new, RENAME_NOREPLACE) == 0:
+        return
+    number = ctypes.get_errno()
+    if number != errno.EINVAL:
+        raise OSError(number, os.strerror(number), target)
+    try:
+        os.stat(target, dir_fd=target_directory, follow_symlinks=False)
+    except FileNotFoundError:
+        os.rename(source, target, src_dir_fd=source_directory, dst_dir_fd=target_directory)
+    else:
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), target)
 
 
 def raise_loopback() -> None:

@@ -17,7 +17,7 @@ import msgspec
 from pratique import places
 from pratique.errors import CannotError
 from pratique.recording import Effect
-from pratique.sandbox import cgroups, hidden, layers, leftovers
+from pratique.sandbox import cgroups, hidden, layers, leftovers, restored
 from pratique.sandbox.beneath import Beneath
 from pratique.sandbox.commit import commit
 from pratique.sandbox.conduct import Conductor, OnOutput, OnTick
@@ -30,7 +30,6 @@ from pratique.sandbox.mending import has_admin
 from pratique.sandbox.network import log
 from pratique.sandbox.space import Watch, remove_tree
 from pratique.sandbox.spec import CommitResult, Ended, Spec
-from pratique.sandbox.states import Identity
 from pratique.sandbox.terminal import Terminal
 from pratique.sandbox.written import Layers, Written
 
@@ -60,7 +59,6 @@ class Quarantine:
         self._keep = False
         self._effects: tuple[Effect, ...] | None = None
         self._paths: dict[str, Effect] | None = None
-        self._restored: dict[str, Identity] = {}
 
     @classmethod
     def reopen(cls, place: Path) -> Quarantine:
@@ -223,7 +221,7 @@ class Quarantine:
             place=self.spec.place,
             layers=kept.layers,
             started_ns=kept.started_ns,
-            restored=self._restored,
+            restored=restored.read(self.spec.place),
         )
 
     def _by_path(self) -> dict[str, Effect]:

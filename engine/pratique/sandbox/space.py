@@ -173,31 +173,39 @@ def _open_child(directory: int, name: str) -> int:
 
 
 def remove_tree(path: Path) -> None:
-    """Remove a tree however deep and whatever its modes, never leaving it by a link. Nothing there: nothing to do.
-
-    One descriptor walks down and up again (the way up is `..`, which is safe: nobody else writes here any more), so
-    neither the recursion nor the longest path of the system is a limit.
-    """
+    """Remove a tree however deep and whatever its modes, never leaving it by a link. Nothing there: nothing to do."""
     try:
         top = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
     except FileNotFoundError:
         return
-    names = [path.name]
+    try:
+        remove_tree_at(top, path.name)
+    finally:
+        os.close(top)
+
+
+def remove_tree_at(top: int, name: str) -> None:
+    """The same of a name in an open directory.
+
+    One descriptor walks down and up again (the way up is `..`, which is safe: nobody else writes here any more), so
+    neither the recursion nor the longest path of the system is a limit.
+    """
+    names = [name]
     here = top
     try:
-        found = path.lstat()
+        found = os.stat(name, dir_fd=top, follow_symlinks=False)
         if not stat.S_ISDIR(found.st_mode):
-            path.unlink()
+            os.unlink(name, dir_fd=top)
             return
-        here = _open_child(top, path.name)
+        here = _open_child(top, name)
         while names:
             inner = None
             os.fchmod(here, 0o700)
-            for name, is_directory in _entries(here):
+            for entry, is_directory in _entries(here):
                 if is_directory:
-                    inner = name
+                    inner = entry
                     break
-                os.unlink(name, dir_fd=here)
+                os.unlink(entry, dir_fd=here)
             if inner is not None:
                 deeper = _open_child(here, inner)
                 os.close(here)
@@ -211,6 +219,5 @@ def remove_tree(path: Path) -> None:
     except FileNotFoundError:
         return
     finally:
-        os.close(top)
         if here != top:
             os.close(here)

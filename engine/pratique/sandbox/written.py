@@ -47,6 +47,12 @@ class Layers:
             self._open[layer.number] = Beneath(upper, insist=os.geteuid() != 0)
         return self._open[layer.number], "/" + path.removeprefix(layer.at).lstrip("/")
 
+    def entry(self, path: str) -> tuple[int, str]:
+        """The open directory that holds the path, and its name there."""
+        layer, within = self.find(path)
+        above, name = split(within)
+        return layer.directory(above), name
+
     def stat(self, path: str) -> os.stat_result:
         layer, within = self.find(path)
         return layer.lstat(within)

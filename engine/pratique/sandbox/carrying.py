@@ -1,0 +1,162 @@
+"""Carries a transaction out: all of its changes come to be on the host, or none of them.
+
+In this order, each step on the disk before the next begins: originals and journal; everything new, beside its place;
+the changes themselves, each a rename or a removal; the journal's last line. What is interrupted in between is taken
+back by `taking_back`, at once or by the next command.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from pratique.sandbox import copying, linux, originals
+from pratique.sandbox.beneath import Beneath, split
+from pratique.sandbox.durable import Durable
+from pratique.sandbox.journal import Change, Done, Header, Journal, Times
+from pratique.sandbox.staging import Source, Staging, with_temporaries
+
+
+class Step:
+    """The path being worked on, for whoever explains what went wrong."""
+
+    def __init__(self) -> None:
+        self.path = ""
+
+
+def begin(
+    directory: Path, session: str, kind: Literal["commit", "undo"], changes: Iterable[Change], host: Beneath, step: Step
+) -> Journal:
+    """The journal, with every original kept; `directory` must not exist yet. On failure nothing of it is left.
+
+    Raises `OSError`.
+    """
+    prepared = with_temporaries(changes, session, kind)
+    directory.mkdir(mode=0o700, parents=True)
+    try:
+        with Durable(len(prepared)) as durable:
+            kept = tuple(_keep_originals(directory, prepared, host, durable, step))
+            durable.wait()
+        journal = Journal(directory, Header(id=session, kind=kind, started=time.time()), kept, _times(kept, host))
+        journal.begin()
+    except BaseException:
+        Journal(directory, Header(id=session), (), ()).forget()
+        raise
+    return journal
+
+
+def _keep_originals(
+    directory: Path, changes: Iterable[Change], host: Beneath, durable: Durable, step: Step
+) -> Iterable[Change]:
+    own = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        durable.directory(own)
+        for number, change in enumerate(changes, start=1):
+            if change.before is None or change.was_directory:
+                yield change
+                continue
+            step.path = change.path
+            above, name = split(change.path)
+            saved, copied = originals.keep(name, host.directory(above), own, number, durable)
+            yield msgspec.structs.replace(change, saved=saved, copied=copied)
+    finally:
+        os.close(own)
+
+
+def _times(changes: Iterable[Change], host: Beneath) -> Iterable[Times]:
+    """Of the directories in which something comes or goes; those that are changed themselves have theirs kept there."""
+    changes = tuple(changes)
+    own = {change.path for change in changes if change.was_directory or change.becomes_directory}
+    for path in dict.fromkeys(split(change.path)[0] for change in changes):
+        if path not in own:
+            yield Times(path=path, mtime_ns=os.fstat(host.directory(path)).st_mtime_ns)
+
+
+def carry_out(
+    journal: Journal, host: Beneath, source: Source, step: Step, *, times: Mapping[str, int] | None = None
+) -> None:
+    """Stage and make all changes. Raises `OSError`, and then the caller takes back what was done.
+
+    `times`: modification times that directories get at the end.
+    """
+    staging = Staging(host, source, journal.changes)
+    try:
+        journal.make_staged(staging.make())
+    except BaseException:
+        step.path = staging.current
+        raise
+    assert journal.staged is not None
+    with Durable(len(journal.changes)) as durable:
+        acts = _Acts(host, journal, durable)
+        for act, changes in _in_order(journal.changes, acts):
+            for change in changes:
+                step.path = change.path
+                act(change)
+        for path, mtime_ns in (times or {}).items():
+            os.utime(host.directory(path), ns=(mtime_ns, mtime_ns))
+        durable.wait()
+    after = {path: os.fstat(host.directory(path)).st_mtime_ns for path in journal.times if _there(host, path)}
+    journal.end(Done(ended=time.time(), times=after))
+
+
+def _there(host: Beneath, path: str) -> bool:
+    return path == "/" or host.find(path) is not None
+
+
+def _in_order(changes: tuple[Change, ...], acts: _Acts) -> tuple[tuple[Callable[[Change], None], list[Change]], ...]:
+    """New things come first and deletions after them, so that nothing is missing for longer than need be."""
+    put = [one for one in changes if one.after is not None and one.temporary]
+    return (
+        (acts.put, [one for one in put if not one.was_directory]),
+        (acts.delete, [one for one in reversed(changes) if one.after is None]),
+        (acts.replace_directory, [one for one in put if one.was_directory]),
+        (acts.dress, [one for one in reversed(changes) if one.was_directory and one.becomes_directory]),
+    )
+
+
+class _Acts:
+    """The single changes to the host. All raise `OSError`."""
+
+    def __init__(self, host: Beneath, journal: Journal, durable: Durable) -> None:
+        self._host = host
+        self._journal = journal
+        self._durable = durable
+
+    def put(self, change: Change) -> None:
+        above, name = split(change.path)
+        directory = self._host.directory(above)
+        if change.before is None:
+            linux.rename_new(change.temporary, directory, name, directory)
+        else:
+            if change.becomes_directory:
+                os.unlink(name, dir_fd=directory)
+            os.rename(change.temporary, name, src_dir_fd=directory, dst_dir_fd=directory)
+        self._durable.directory(directory)
+
+    def delete(self, change: Change) -> None:
+        above, name = split(change.path)
+        directory = self._host.directory(above)
+        if change.was_directory:
+            self._host.forget(change.path)
+            os.rmdir(name, dir_fd=directory)
+        else:
+            os.unlink(name, dir_fd=directory)
+        self._durable.directory(directory)
+
+    def replace_directory(self, change: Change) -> None:
+        self.delete(change)
+        above, name = split(change.path)
+        directory = self._host.directory(above)
+        linux.rename_new(change.temporary, directory, name, directory)
+        self._durable.directory(directory)
+
+    def dress(self, change: Change) -> None:
+        assert change.after is not None
+        directory = self._host.directory(change.path)
+        copying.dress(directory, change.after.state, change.after.attributes)
+        self._durable.directory(directory)

@@ -1,0 +1,55 @@
+"""Waiting until what was written is on the disk: one by one when it is little, a whole file system when it is much.
+
+A call for each of some thousand files costs a write of the file system's own journal each; one call for the whole file
+system costs one, but waits for what everybody else has written there as well.
+"""
+
+from __future__ import annotations
+
+import os
+
+from pratique.sandbox import linux
+
+#: Up to so many changes, each file and directory is waited for by itself.
+FEW = 64
+
+
+class Durable:
+    """Collects what was written, until `wait` has seen it on the disk. A context manager. All raise `OSError`."""
+
+    def __init__(self, changes: int) -> None:
+        self._each = changes <= FEW
+        self._open: dict[tuple[int, int], int] = {}
+
+    def __enter__(self) -> Durable:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for descriptor in self._open.values():
+            os.close(descriptor)
+        self._open.clear()
+
+    def file(self, descriptor: int) -> None:
+        """The content of an open file."""
+        if self._each:
+            os.fsync(descriptor)
+        else:
+            self._note(descriptor)
+
+    def directory(self, descriptor: int) -> None:
+        """The names in an open directory, its owner, mode and times."""
+        self._note(descriptor)
+
+    def _note(self, descriptor: int) -> None:
+        found = os.fstat(descriptor)
+        key = (found.st_dev, found.st_ino if self._each else 0)
+        if key not in self._open:
+            self._open[key] = os.dup(descriptor)
+
+    def wait(self) -> None:
+        for descriptor in self._open.values():
+            if self._each:
+                os.fsync(descriptor)
+            else:
+                linux.syncfs(descriptor)
+        self.__exit__()
