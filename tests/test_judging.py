@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from pratique import judging
@@ -20,7 +21,7 @@ from pratique.policy.model import (
     Step,
     Trigger,
 )
-from pratique.recording import Component, Process, Recording
+from pratique.recording import Component, Effect, Process, Recording
 from pratique.subject import Subject
 
 
@@ -99,3 +100,10 @@ def test_a_process_that_is_its_own_ancestor_does_no_harm() -> None:
     processes = (Process(id=1, parent=2, component="a"), Process(id=2, parent=1, component="b"))
     odd = Recording(id="1", subject=Subject(path=""), home="/home/ann", processes=processes, events=RECORDING.events)
     assert judging.judge(POLICY, odd).findings
+
+
+def test_a_change_counts_for_the_component_that_made_it_whatever_its_event_says() -> None:
+    events = (Event("file.write", seq=1, effect=7, component="player", path="/home/ann/x"),)
+    effects = (Effect(id=7, type="file", op="add", path="/home/ann/x", component="toolbar"),)
+    verdict = judging.judge(POLICY, msgspec.structs.replace(RECORDING, events=events, effects=effects))
+    assert [finding.component for finding in verdict.findings] == ["toolbar"]

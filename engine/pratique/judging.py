@@ -30,6 +30,7 @@ def judge(policy: Policy | CompiledPolicy, recording: Recording) -> Verdict:
         programs=around.programs,
         component_of=around.component_of,
         bundled_by=around.bundled_by,
+        component_of_effect=around.component_of_effect,
     )
 
 
@@ -48,6 +49,7 @@ def circumstances(recording: Recording) -> Circumstances:
         programs={process.id: process.program for process in recording.processes},
         component_of=component_of,
         bundled_by=bundled_by(recording, component_of),
+        component_of_effect={effect.id: effect.component for effect in recording.effects if effect.component},
     )
 
 

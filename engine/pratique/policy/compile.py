@@ -55,14 +55,17 @@ class CompiledPolicy:
         programs: Mapping[int, str] = {},
         component_of: Mapping[int, str] = {},
         bundled_by: Mapping[str, str] = {},
+        component_of_effect: Mapping[int, str] = {},
     ) -> list[Finding]:
         """What these events are evidence of, in the order of the first evidence.
 
         The mappings are by process id: its parent (None: none), its executable, its component; an event's own
         `component` wins over its process's, and an event of an unknown process counts for the component of process 0.
-        `bundled_by` maps a component to the one that brought it. The order of `events` makes no difference.
+        `component_of_effect` is by the number of the effect an event was read from, and wins over both. `bundled_by`
+        maps a component to the one that brought it. The order of `events` makes no difference.
         """
-        return evaluate.findings(self, events, evaluate.Circumstances(parents, programs, component_of, bundled_by))
+        around = evaluate.Circumstances(parents, programs, component_of, bundled_by, component_of_effect)
+        return evaluate.findings(self, events, around)
 
     def verdict(
         self,
@@ -73,11 +76,13 @@ class CompiledPolicy:
         programs: Mapping[int, str] = {},
         component_of: Mapping[int, str] = {},
         bundled_by: Mapping[str, str] = {},
+        component_of_effect: Mapping[int, str] = {},
     ) -> Verdict:
         """The findings, scored. `components` names every component, also those nothing was found in."""
         found = self.findings(
-            events, parents=parents, programs=programs, component_of=component_of, bundled_by=bundled_by
-        )
+            events, parents=parents, programs=programs, component_of=component_of, bundled_by=bundled_by,
+            component_of_effect=component_of_effect,
+        )  # fmt: skip
         return self.score(found, components)
 
     def score(self, findings: Sequence[Finding], components: Sequence[str] = ()) -> Verdict:

@@ -24,9 +24,12 @@ class Circumstances(NamedTuple):
     programs: Mapping[int, str] = {}
     component_of: Mapping[int, str] = {}
     bundled_by: Mapping[str, str] = {}
+    component_of_effect: Mapping[int, str] = {}
 
     def component(self, event: Event) -> str:
-        """The component an event counts for."""
+        """The component an event counts for: that of the lasting change it was read from, else of who did it."""
+        if event.effect is not None and (component := self.component_of_effect.get(event.effect)):
+            return component
         known = self.component_of
         return event.component or known.get(event.process) or known.get(0, "")
 
