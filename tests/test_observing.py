@@ -1,5 +1,7 @@
 """Observers: what they may say, and that none of them can spoil a session."""
 
+import contextlib
+import os
 import threading
 import time
 
@@ -7,6 +9,7 @@ import pytest
 
 from pratique import Event, EventKind, Field, hookimpl
 from pratique.host import Host
+from pratique.merging import merge
 from pratique.observing import LONGEST_TEXT, Observers
 from pratique.recording import Recording
 from pratique.subject import Subject
@@ -50,8 +53,8 @@ def watch(plugins, session=None, *, budget=10.0, settings=None, **more):
     host = Host.of(plugins, settings)
     observers = Observers(host, (session or FakeSession()).view, **more)
     observers.start()
-    events, runs = observers.finish(budget)
-    return events, {run.name: run for run in runs}, host
+    logs, runs = observers.finish(budget)
+    return tuple(merge(logs).events), {run.name: run for run in runs}, host
 
 
 def seen(name, **more):
@@ -152,13 +155,26 @@ def test_one_event_object_emitted_twice_is_refused():
     assert "make a new one each time" in runs["a"].error
 
 
-def test_the_number_of_events_of_a_session_is_bounded():
-    plugins = {name: emitting(*(seen(str(n)) for n in range(600))) for name in ("a", "b")}
-    events, runs, _ = watch(plugins, most_events=1000)
-    assert len(events) == 1000
-    assert sum(run.events for run in runs.values()) == 1000
-    assert any("beyond the 1000 a session keeps" in run.error for run in runs.values())
-    assert any(run.state == "overran" for run in runs.values())
+def test_what_an_observer_writes_is_bounded_and_what_was_lost_is_counted():
+    plugins = {"loud": emitting(*(seen(str(n)) for n in range(600))), "calm": emitting(seen("one"))}
+    events, runs, host = watch(plugins, largest=30_000)
+    kept = [event.fields["name"] for event in events if event.observer == "loud"]
+    assert kept == [str(n) for n in range(len(kept))], "the first ones are kept, without a gap"
+    assert 0 < len(kept) == runs["loud"].events < 600
+    assert (runs["loud"].state, runs["calm"].state) == ("overran", "ok")
+    assert f"{600 - len(kept)} events could not be kept: a log holds" in runs["loud"].error
+    assert len(host.failures()) == 1
+
+
+def test_events_that_found_no_room_on_the_disk_are_counted(small):
+    filler = small / "filler"
+    with filler.open("wb") as file, contextlib.suppress(OSError):
+        while True:
+            file.write(os.urandom(1 << 16))
+    texts = [os.urandom(20_000).hex() for _ in range(100)]
+    events, runs, _ = watch({"a": emitting(*(seen(text) for text in texts))}, place=small)
+    assert runs["a"].state == "overran"
+    assert f"{100 - len(events)} events could not be kept: No space left on device" in runs["a"].error
 
 
 @pytest.mark.parametrize("raised", [ValueError("broken"), SystemExit(1), KeyboardInterrupt()])
@@ -243,13 +259,13 @@ def test_the_count_grows_while_the_session_runs():
         time.sleep(0.005)
     assert observers.count == 1
     go.set()
-    assert len(observers.finish(5)[0]) == observers.count == 2
+    assert len(observers.finish(5)[0][0]) == observers.count == 2
 
 
 def test_observers_that_were_never_started_are_off():
     observers = Observers(Host.of({"a": emitting(seen("x"))}), FakeSession().view)
-    events, (run,) = observers.finish(1)
-    assert (events, run.state) == ((), "off")
+    (log,), (run,) = observers.finish(1)
+    assert (len(log), run.state) == (0, "off")
 
 
 def test_a_hundred_thousand_events_pass_in_seconds():

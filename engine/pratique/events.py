@@ -231,15 +231,22 @@ STANDARD_KINDS: Final[tuple[EventKind, ...]] = (
     ),
     EventKind("process.trace", "Another process was attached to or its memory written", target=_F.path),
     # -- network
-    EventKind("net.resolve", "A name was looked up", host=_F.text),
+    EventKind(
+        "net.resolve",
+        "A name was looked up; `address`: the first it led to; `refused`: it was not answered",
+        host=_F.text,
+        address=_F.address,
+        refused=_F.flag,
+    ),
     EventKind(
         "net.connect",
-        "A connection was opened",
+        "A connection was opened; `host`: the name it was for; `refused`: it was not let out",
         address=_F.address,
         port=_F.number,
         host=_F.text,
         protocol=_F.text,
         loopback=_F.flag,
+        refused=_F.flag,
     ),
     EventKind("net.listen", "A port was opened for others", address=_F.address, port=_F.number, loopback=_F.flag),
     # -- the system's own records, read from the files that hold them
@@ -313,3 +320,43 @@ STANDARD_KINDS: Final[tuple[EventKind, ...]] = (
     # -- signatures
     EventKind("signature.match", "A signature matched a file", path=_F.path, rule=_F.text, source=_F.text),
 )
+
+#: What makes two events of a kind the same act, when different observers tell of it: who and when aside. An event that
+#: lacks one of these is like no other, and so is every event of a kind that is not here.
+IDENTITY: Final[Mapping[str, tuple[str, ...]]] = {
+    "file.create": ("path",),
+    "file.write": ("path",),
+    "file.delete": ("path",),
+    "file.rename": ("path", "to"),
+    "file.read": ("path",),
+    "file.mode": ("path",),
+    "file.owner": ("path",),
+    "file.attribute": ("path", "name"),
+    "process.exec": ("path",),
+    "process.signal": ("target", "signal"),
+    "process.trace": ("target",),
+    "net.resolve": ("host",),
+    "net.connect": ("address", "port"),
+    "net.listen": ("address", "port"),
+    "account.add": ("name",),
+    "account.modify": ("name",),
+    "account.delete": ("name",),
+    "service.add": ("path",),
+    "service.enable": ("path",),
+    "service.control": ("name", "verb"),
+    "package.install": ("name", "manager"),
+    "package.remove": ("name", "manager"),
+    "mount.call": ("target",),
+    "kernel.setting": ("path",),
+    "kernel.module": ("name",),
+    "device.write": ("path",),
+    "prompt.show": ("text",),
+    "prompt.answer": ("text", "answer"),
+    "control.leave": ("control", "window"),
+    "window.open": ("title",),
+    "window.raise": ("title",),
+    "registry.add": ("key", "name"),
+    "registry.modify": ("key", "name"),
+    "registry.delete": ("key", "name"),
+    "signature.match": ("path", "rule"),
+}

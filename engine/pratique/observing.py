@@ -1,6 +1,7 @@
 """Drives the observers of one session: a thread each, every event checked, numbered and stamped with who saw it.
 
-An observer that raises, hangs or emits what it did not declare costs its own events, never the session's.
+An observer that raises, hangs or emits what it did not declare costs its own events, never the session's. Events go to
+disk as they come, a log for each observer; who sees faster than the disk writes waits.
 """
 
 from __future__ import annotations
@@ -8,17 +9,17 @@ from __future__ import annotations
 import itertools
 import math
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from time import monotonic
 from typing import Any, Final, Literal, TypeAlias
 
+from pratique.eventlog import LARGEST_LOG, EventLog
 from pratique.events import COMMON_FIELDS, Event, EventKind, Field
 from pratique.hookspecs import Session
 from pratique.host import Host, Implementation, answers, border
 from pratique.recording import ObserverRun
 
-#: Events kept of one session, over all observers.
-MOST_EVENTS: Final = 2_000_000
 #: Characters kept of one text field.
 LONGEST_TEXT: Final = 64 * 1024
 #: Numbers beyond this are no counts, sizes or times, and JSON readers disagree on them.
@@ -35,16 +36,19 @@ _KNOWN_TO_ALL: Final = {name: kind for name, kind in COMMON_FIELDS.items() if na
 
 
 class Observers:
-    """The observers of one session. `start()` with the program, `finish()` after it has ended."""
+    """The observers of one session. `start()` with the program, `finish()` after it has ended.
 
-    def __init__(self, host: Host, session_for: SessionFor, *, most_events: int = MOST_EVENTS) -> None:
+    Their logs are in `place`, a directory of the session (None: where temporary files go), at most `largest` bytes of
+    lines each.
+    """
+
+    def __init__(
+        self, host: Host, session_for: SessionFor, place: Path | None = None, *, largest: int = LARGEST_LOG
+    ) -> None:
         self._host = host
-        self._order = itertools.count(1)
-        self._count = 0
-        self._most = most_events
-        self._lock = threading.Lock()
+        order = itertools.count(1)
         self._observers = [
-            _Observer(self, implementation, host.kinds(implementation.plugin),
+            _Observer(EventLog(place, largest=largest), order, implementation, host.kinds(implementation.plugin),
                       session_for(host.settings(implementation.plugin)))
             for implementation in host.implementations("observe")
         ]  # fmt: skip
@@ -52,18 +56,18 @@ class Observers:
     @property
     def count(self) -> int:
         """Events kept so far: for the live line."""
-        return self._count
+        return sum(observer.log.coming for observer in self._observers)
 
     def start(self) -> None:
         """Start every observer; returns at once."""
         for observer in self._observers:
             observer.thread.start()
 
-    def finish(self, budget: float | None = None) -> tuple[tuple[Event, ...], tuple[ObserverRun, ...]]:
+    def finish(self, budget: float | None = None) -> tuple[tuple[EventLog, ...], tuple[ObserverRun, ...]]:
         """Wait for the observers, all together `budget` seconds, and close them.
 
-        Call it when the session's `ended()` says true. Returns the events in the order of their time (numbered anew
-        from 1 in that order) and how each observer fared. Events seen before an observer failed or overran are kept.
+        Call it when the session's `ended()` says true. Returns a log and how it fared for each observer; `merging`
+        makes one sequence of them. Events seen before an observer failed or overran are kept.
         """
         allowed = float(answers.BUDGETS["observe"] or 0) if budget is None else budget
         deadline = monotonic() + allowed
@@ -75,37 +79,31 @@ class Observers:
         grace = monotonic() + 0.2  # one that is between two events closes its generator by itself
         for observer in started:
             observer.thread.join(max(0.0, grace - monotonic()))
-        kept = {observer.name: list(observer.events) for observer in self._observers}
-        runs = tuple(observer.run(self._host, len(kept[observer.name]), allowed) for observer in self._observers)
-        events = sorted(itertools.chain.from_iterable(kept.values()), key=lambda event: (event.time, event.seq))
-        for number, event in enumerate(events, 1):
-            event.seq = number
-        return tuple(events), runs
-
-    def _room(self) -> bool:
-        with self._lock:
-            if self._count >= self._most:
-                return False
-            self._count += 1
-            return True
+        for observer in self._observers:
+            observer.close()
+        runs = tuple(observer.run(self._host, allowed) for observer in self._observers)
+        return tuple(observer.log for observer in self._observers), runs
 
 
 class _Observer:
     """One plugin's observer and its thread."""
 
-    def __init__(self, owner: Observers, asked: Implementation, kinds: Mapping[str, EventKind], session: Session):
+    def __init__(
+        self, log: EventLog, order: Iterator[int], asked: Implementation, kinds: Mapping[str, EventKind],
+        session: Session,
+    ) -> None:  # fmt: skip
         self.name = asked.plugin
-        self.events: list[Event] = []
+        self.log = log
         self.closing = False
         self.thread = threading.Thread(target=self._watch, name=f"pratique-observe-{self.name}", daemon=True)
-        self._owner = owner
+        self._order = order
         self._asked = asked
         self._fields = {name: {**_KNOWN_TO_ALL, **kind.fields} for name, kind in kinds.items()}
         self._session = session
         self._outcome: border.Outcome | None = None
         self._refused: dict[str, int] = {}  # reason -> how many events
         self._cut = 0
-        self._beyond = 0
+        self._unwritten = ""  # why some events are not in the log
         self._cut_short = False
 
     def _watch(self) -> None:
@@ -135,16 +133,22 @@ class _Observer:
             if wrong not in self._refused and len(self._refused) >= _MOST_REASONS:
                 wrong = "for other reasons"
             self._refused[wrong] = self._refused.get(wrong, 0) + 1
-        elif self.closing:
-            pass  # the list was handed over while this event was looked at
-        elif not self._owner._room():
-            self._beyond += 1
-        else:
+        elif not self.closing:
             event.observer = self.name
-            event.seq = next(self._owner._order)
+            event.seq = next(self._order)
             if not event.time:
                 event.time = float(self._session.now())
-            self.events.append(event)
+            try:
+                self.log.append(event)
+            except OSError as error:  # the log counts what it lost; what follows may find room again
+                self._unwritten = error.strerror or str(error)
+
+    def close(self) -> None:
+        """Nothing more is kept."""
+        try:
+            self.log.close()
+        except OSError as error:
+            self._unwritten = error.strerror or str(error)
 
     def _check(self, event: Event) -> str:
         """Why this event is refused; "" when it is kept (texts cut to size)."""
@@ -182,7 +186,7 @@ class _Observer:
             return text.encode("utf-8", "replace").decode("utf-8")
         return text
 
-    def run(self, host: Host, kept: int, allowed: float) -> ObserverRun:
+    def run(self, host: Host, allowed: float) -> ObserverRun:
         """How it went, entered in the host's books as well."""
         if self.thread.ident is None:
             return ObserverRun(name=self.name, state="off", error="the session ended before it was started")
@@ -190,7 +194,8 @@ class _Observer:
         state: Literal["ok", "failed", "overran"] = "ok"
         problems = []
         late = outcome is None or self._cut_short
-        overran = late or self._beyond > 0
+        lost = self.log.lost
+        overran = late or lost > 0
         if overran:
             state = "overran"
         if late:
@@ -200,14 +205,14 @@ class _Observer:
             problems.append(outcome.error)
         refused = list(self._refused.items())
         problems += [f"{count} event{'s' if count > 1 else ''} refused: {why}" for why, count in refused]
-        if self._beyond:
-            problems.append(f"{self._beyond} events beyond the {self._owner._most} a session keeps were dropped")
+        if lost:
+            problems.append(f"{lost} event{'s' if lost > 1 else ''} could not be kept: {self._unwritten}")
         if self._cut:
             problems.append(f"{self._cut} texts were cut to {LONGEST_TEXT} characters")
         error = "; ".join(problems)
         seconds = outcome.seconds if outcome else allowed
         host.note_call(self.name, "observe", seconds, error, overran=overran)
-        return ObserverRun(name=self.name, state=state, events=kept, error=error)
+        return ObserverRun(name=self.name, state=state, events=len(self.log), error=error)
 
 
 def _wrong_number(declared: Field, value: object) -> str:

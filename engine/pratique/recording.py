@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -139,7 +139,7 @@ class Recording(msgspec.Struct, kw_only=True, frozen=True):
     exit_status: int | None = None
     processes: tuple[Process, ...] = ()
     components: tuple[Component, ...] = ()
-    events: tuple[Event, ...] = ()
+    events: Sequence[Event] = ()  # in the order of time and number
     effects: tuple[Effect, ...] = ()
     screens: tuple[Screen, ...] = ()
     observers: tuple[ObserverRun, ...] = ()
@@ -153,6 +153,8 @@ class Recording(msgspec.Struct, kw_only=True, frozen=True):
 
     def event(self, seq: int) -> Event | None:
         """The event of that number; events stand in the order of their numbers."""
+        if 0 < seq <= len(self.events) and self.events[seq - 1].seq == seq:  # as every session numbers them
+            return self.events[seq - 1]
         at = bisect_left(self.events, seq, key=lambda event: event.seq)
         return self.events[at] if at < len(self.events) and self.events[at].seq == seq else None
 

@@ -11,8 +11,10 @@ from typing import Literal
 import msgspec
 
 from pratique import meaning, places
+from pratique.errors import NoRoomError
 from pratique.hookspecs import Launch
 from pratique.host import Host
+from pratique.merging import merge
 from pratique.observing import Observers
 from pratique.policy.model import NetworkRule, Policy
 from pratique.recording import Coverage, Recording, Screen
@@ -70,7 +72,7 @@ def watch(
     quarantine = Quarantine(spec)
     try:
         session = LiveSession(session_id, subject, policy.plan, account.home, quarantine)
-        observers = Observers(host, session.view)
+        observers = Observers(host, session.view, places.sessions())
         observers.start()
         face.started(subject, launch)
         try:
@@ -81,7 +83,14 @@ def watch(
             face.ended()
         effects, components = meaning.give_meaning(quarantine.effects(), subject, session.read, session.read_before)
         session.end(effects, components, ended.processes)
-        events, runs = observers.finish()
+        logs, runs = observers.finish()
+        try:
+            merged = merge(logs, effects, places.sessions())
+        except OSError as error:
+            raise NoRoomError(
+                f"what was seen cannot be put together: {error.strerror}; nothing was committed",
+                hint=f"make room below {places.sessions()}, and run it again",
+            ) from None
     except BaseException:
         quarantine.discard()
         raise
@@ -96,8 +105,8 @@ def watch(
         exit_status=ended.exit_status,
         processes=ended.processes,
         components=components,
-        events=events,
-        effects=effects,
+        events=merged.events,
+        effects=merged.effects,
         screens=_screens(ended),
         observers=runs,
         # Nothing watches from inside yet: every process is counted as not instrumented, the short ones without a name.

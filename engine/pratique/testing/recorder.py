@@ -7,6 +7,7 @@ from typing import Any
 
 from pratique.events import Event
 from pratique.host import Host
+from pratique.merging import merge
 from pratique.observing import Observers
 from pratique.recording import ObserverRun
 from pratique.testing.session import FakeSession
@@ -30,5 +31,5 @@ def watched(
     host = Host.of({"plugin": plugin}, {"plugin": settings or session.settings})
     observers = Observers(host, session.view)
     observers.start()
-    events, runs = observers.finish(budget)
-    return list(events), runs[0] if runs else None, [failure.message for failure in host.failures()]
+    logs, runs = observers.finish(budget)
+    return list(merge(logs).events), runs[0] if runs else None, [failure.message for failure in host.failures()]

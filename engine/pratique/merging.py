@@ -1,0 +1,319 @@
+"""One act, one event: the logs of all observers made into one, by rule and not by luck (docs/recording.md).
+
+Two events are the same act when their kind is the same, `IDENTITY` finds the same values in both, *different* observers
+tell of them, and either
+
+- one was read at the session's end from a lasting change (`effect`), and the other is the last of its kind that was
+  seen of that path; or
+- both were seen as they happened, at most `WINDOW` seconds apart, by processes that are the same as far as both know.
+
+An event joins at most one of each other observer: there are never fewer events of anything than one observer saw.
+
+Whoever wrote a file that was renamed is its maker. The log of calls is therefore read backwards, from what every path
+is in the end to who made it so.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+from pathlib import Path, PurePosixPath
+from typing import Final, TypeAlias
+
+import msgspec
+
+from pratique.eventlog import EventLog
+from pratique.events import IDENTITY, Event
+from pratique.recording import Effect
+
+#: Seconds between what two observers say of one act: inotify is read late, a hook sends in batches.
+WINDOW: Final = 2.0
+#: Events that are held back for what others may say of them; the oldest is let go when there are more.
+MOST_WAITING: Final = 4096
+#: Events sorted in memory at a time.
+_RUN: Final = 16 * 1024
+#: Paths looked at because a directory above them was renamed, all together: a program can rename one without an end.
+_MOST_MOVED: Final = 2_000_000
+#: Whose fields are believed first; observers that are not here come after these, by name.
+PRECEDENCE: Final = ("effects", "syscalls", "network", "hidden")
+
+_CONTENT: Final = frozenset({"file.create", "file.write"})
+_TOUCHING: Final = _CONTENT | {"file.mode", "file.owner", "file.attribute", "file.delete"}
+_OF_FILES: Final = _TOUCHING | {"file.rename"}
+#: Events looked at for one that may be the same act: a program can do the same thing thousands of times a second.
+_MOST_ASKED: Final = 8
+
+#: Kind, and the values that make it the same act as another.
+Identity: TypeAlias = "tuple[object, ...]"
+
+
+class Merged(msgspec.Struct, frozen=True):
+    """Everything that was seen, in the order of time and numbered from 1; effects with the process that made them."""
+
+    events: EventLog
+    effects: tuple[Effect, ...]
+
+
+class Act(msgspec.Struct):
+    """Who made a lasting change, and when it was last touched. `sure`: it is the content's maker, not who moved it."""
+
+    process: int
+    time: float
+    sure: bool = False
+
+
+def merge(logs: Sequence[EventLog], effects: Iterable[Effect] = (), place: Path | None = None) -> Merged:
+    """Make one log of those of all observers. `place` is a directory for it, and for what is sorted on the way.
+
+    Raises `OSError` when there is no room.
+    """
+    effects = tuple(effects)
+    makers = Makers(effects)
+    of_files = [log for log in logs if not _OF_FILES.isdisjoint(log.kinds)]
+    ordered = {id(log): _ordered(log, place) for log in logs}
+    for event in heapq.merge(*(ordered[id(log)].backwards() for log in of_files), key=_when, reverse=True):
+        makers.seen(event)
+    acts = makers.settled(effects)
+    streams = [_told(ordered[id(log)], makers, acts, place) for log in logs]
+    stream = streams[0] if len(streams) == 1 else heapq.merge(*streams, key=_when)
+    shared = frozenset(kind for kind in IDENTITY if sum(kind in log.kinds for log in logs) > 1)
+    out = EventLog(place)
+    for number, event in enumerate(joined(stream, shared) if shared else stream, 1):
+        event.seq = number
+        out.append(event)
+    out.close()
+    return Merged(
+        out,
+        tuple(
+            msgspec.structs.replace(effect, process=acts[effect.id].process) if effect.id in acts else effect
+            for effect in effects
+        ),
+    )
+
+
+def identity(event: Event) -> Identity | None:
+    """What the event has in common with others of the same act; None when nothing can be the same."""
+    names = IDENTITY.get(event.kind)
+    if names is None:
+        return None
+    values = tuple(event.fields.get(name) for name in names)
+    return None if None in values or "" in values else (event.kind, *values)
+
+
+# -- who made what is left --------------------------------------------------------------------------------------------
+
+
+class Makers:
+    """Who made each lasting change of a file. Told of what was seen from the last event to the first.
+
+    In memory: what is waited for, which are the paths of effects or, before they were renamed, the paths they had.
+    """
+
+    def __init__(self, effects: Iterable[Effect]) -> None:
+        self.acts: dict[int, Act] = {}
+        #: The last call of a kind on the path of an effect: it and what was read at the end are one act.
+        self.last: dict[tuple[int, str], Event] = {}
+        self.joined: set[int] = set()  # numbers (`seq`) of these calls
+        self._paths: dict[int, str] = {}
+        self._gone: set[int] = set()  # effects that are deletions
+        self._waiting: dict[str, list[int]] = {}
+        self._above: dict[str, int] = {}  # directory -> paths waited for in it, at any depth
+        self._moved = 0
+        for effect in effects:
+            if effect.type == "file":
+                self._paths[effect.id] = effect.path
+                self._wait(effect.path, [effect.id])
+                if effect.op == "delete":
+                    self._gone.add(effect.id)
+
+    def seen(self, event: Event) -> None:
+        """An event of what happened to a path, later ones having been told of before."""
+        if event.effect is not None:
+            return
+        path = event.fields.get("path")
+        if not isinstance(path, str):
+            return
+        if event.kind == "file.rename":
+            self._renamed(event, path, str(event.fields.get("to") or ""))
+        elif event.kind in _TOUCHING and path in self._waiting:
+            self._touched(event, path)
+
+    def settled(self, effects: Iterable[Effect]) -> dict[int, Act]:
+        """The acts of all effects; what consists of several files was done by whoever touched them last."""
+        acts = dict(self.acts)
+        for effect in effects:
+            parts = [acts[part] for part in effect.parts if part in acts]
+            if parts and effect.id not in acts:
+                acts[effect.id] = max(parts, key=lambda act: act.time)
+        return acts
+
+    def _touched(self, event: Event, path: str) -> None:
+        ended = event.kind == "file.delete"
+        for effect in self._waiting[path]:
+            if ended == (effect in self._gone):  # what is there now is not what was deleted before it
+                if self._paths[effect] == path and (effect, event.kind) not in self.last:
+                    self.last[effect, event.kind] = event
+                    self.joined.add(event.seq)
+                self._made(effect, event, sure=event.kind in _CONTENT or ended)
+        if ended:
+            self._forget(path)
+
+    def _renamed(self, event: Event, path: str, to: str) -> None:
+        for left in (path, *self._beneath(path)):
+            for effect in self._waiting.get(left, ()):
+                if effect in self._gone:
+                    self._made(effect, event, sure=True)
+        here = [effect for effect in self._waiting.get(to, ()) if effect not in self._gone]
+        for effect in here:
+            self._made(effect, event, sure=False)
+        if to in self._waiting:
+            self._forget(to)
+            self._wait(path, here)
+        for old in self._beneath(to):
+            moved = self._waiting[old]
+            self._forget(old)
+            self._wait(path + old[len(to) :], [effect for effect in moved if effect not in self._gone])
+
+    def _made(self, effect: int, event: Event, *, sure: bool) -> None:
+        act = self.acts.get(effect)
+        if act is None:
+            self.acts[effect] = Act(event.process, event.time, sure)
+        elif sure and not act.sure:
+            act.process, act.sure = event.process, True
+
+    def _beneath(self, directory: str) -> list[str]:
+        if directory not in self._above or self._moved > _MOST_MOVED:
+            return []
+        self._moved += len(self._waiting)
+        return [path for path in self._waiting if path.startswith(directory + "/")]
+
+    def _wait(self, path: str, effects: list[int]) -> None:
+        if not effects:
+            return
+        if path not in self._waiting:
+            for parent in PurePosixPath(path).parents:
+                self._above[str(parent)] = self._above.get(str(parent), 0) + 1
+        self._waiting.setdefault(path, []).extend(effects)
+
+    def _forget(self, path: str) -> None:
+        del self._waiting[path]
+        for parent in PurePosixPath(path).parents:
+            left = self._above[str(parent)] - 1
+            if left:
+                self._above[str(parent)] = left
+            else:
+                del self._above[str(parent)]
+
+
+# -- in the order of time ---------------------------------------------------------------------------------------------
+
+
+def _when(event: Event) -> tuple[float, int]:
+    return event.time, event.seq
+
+
+def _ordered(log: EventLog, place: Path | None) -> EventLog:
+    """The log, or a sorted copy: parts that fit in memory are sorted, then merged."""
+    if log.in_order:
+        return log
+    parts = (sorted(log[start : start + _RUN], key=_when) for start in range(0, len(log), _RUN))
+    return _kept(heapq.merge(*(_kept(part, place) for part in parts), key=_when), place)
+
+
+def _kept(events: Iterable[Event], place: Path | None) -> EventLog:
+    log = EventLog(place)
+    for event in events:
+        log.append(event)
+    log.close()
+    return log
+
+
+def _told(log: EventLog, makers: Makers, acts: Mapping[int, Act], place: Path | None) -> Iterator[Event]:
+    """What one observer saw, in order, without the calls that moved to what was read at the end."""
+    if log.of_effects and acts:
+        return iter(_ordered(_kept(_placed(log, makers, acts), place), place))
+    if makers.joined:
+        return (event for event in log if event.seq not in makers.joined)
+    return iter(log)
+
+
+def _placed(log: EventLog, makers: Makers, acts: Mapping[int, Act]) -> Iterator[Event]:
+    """Events that were read at the end are put where the change was made."""
+    for event in log:
+        if event.effect is None:
+            if event.seq in makers.joined:
+                continue
+        elif (act := acts.get(event.effect)) is not None:
+            call = makers.last.get((event.effect, event.kind))
+            if call is not None and identity(call) == identity(event):
+                event.process, event.time = call.process, call.time
+                unite(event, call)
+            else:
+                event.process, event.time = act.process, act.time
+        yield event
+
+
+# -- the same act -----------------------------------------------------------------------------------------------------
+
+
+def joined(events: Iterable[Event], shared: frozenset[str]) -> Iterator[Event]:
+    """Events in the order of time, those that tell of one act made one. `shared`: kinds several observers tell of.
+
+    What was read at the end takes part when a call joined it, for then it is known when it was done.
+    """
+    waiting: deque[tuple[Event, Identity | None]] = deque()
+    same: dict[Identity, deque[Event]] = {}
+
+    def oldest() -> Event:
+        event, known = waiting.popleft()
+        if known is not None:
+            own = same[known]
+            own.popleft()
+            if not own:
+                del same[known]
+        return event
+
+    for event in events:
+        while waiting and (event.time - waiting[0][0].time > WINDOW or len(waiting) >= MOST_WAITING):
+            yield oldest()
+        alone = event.kind not in shared or (event.effect is not None and len(_names(event)) == 1)
+        known = None if alone else identity(event)
+        if known is not None:
+            other = next((one for one in islice(same.get(known, ()), _MOST_ASKED) if _one_act(one, event)), None)
+            if other is not None:
+                unite(other, event)
+                continue
+            same.setdefault(known, deque()).append(event)
+        waiting.append((event, known))
+    while waiting:
+        yield oldest()
+
+
+def _one_act(one: Event, other: Event) -> bool:
+    """Whether two events of one identity are of different observers, by the same process as far as both know."""
+    apart = set(_names(one)).isdisjoint(_names(other))
+    return apart and (one.process == other.process or not one.process or not other.process)
+
+
+def unite(event: Event, other: Event) -> None:
+    """Put into `event` what `other` says of the same act."""
+    more, less = sorted((event, other), key=_rank)
+    event.fields = {**less.fields, **{name: value for name, value in more.fields.items() if value not in (None, "")}}
+    event.time = min(event.time, other.time)
+    event.process = event.process or other.process
+    event.component = event.component or other.component
+    event.effect = other.effect if event.effect is None else event.effect
+    event.observer = ", ".join(sorted({*_names(event), *_names(other)}))
+
+
+def _names(event: Event) -> list[str]:
+    return event.observer.split(", ")
+
+
+def _rank(event: Event) -> tuple[bool, int, str]:
+    """What was read from the thing itself is believed first."""
+    names = _names(event)
+    known = [PRECEDENCE.index(name) for name in names if name in PRECEDENCE]
+    return event.effect is None, min(known, default=len(PRECEDENCE)), min(names)
