@@ -43,8 +43,8 @@ def without(path: str, before: str, after: str, *texts: str) -> str:
 # -- what holds for every change --------------------------------------------------------------------------------------
 
 _LINES = st.sampled_from(
-    ["a", "b", "", "# c", "  d", "if x; then", "fi", "x\\", "# >>> m >>>", "# <<< m <<<", "'", "{", "}", "a:1:2:", "a:1:2:u",
-     "a:1:2:u,v", "b:x:3:u,,v", "a:", ":", "Package: a", "Package: b", "[s]", "a\r", "v,u"]
+    ["a", "b", "", "# c", "  d", "if x; then", "fi", "x\\", "# >>> m >>>", "# <<< m <<<", "'", "{", "}", "a:1:2:",
+     "a:1:2:u", "a:1:2:u,v", "b:x:3:u,,v", "a:", ":", "Package: a", "Package: b", "[s]", "a\r", "v,u"]
 )  # fmt: skip
 _TEXT = st.tuples(st.lists(_LINES, max_size=12), st.booleans()).map(lambda one: "\n".join(one[0]) + "\n" * one[1])
 

@@ -7,16 +7,17 @@ of: what stands between a pair of markers, an `if` and its `fi`, braces, a secti
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator
-from difflib import SequenceMatcher
 
 from pratique.meaning.pieces import Piece, Run, Token, Tokens
 
 #: Replaced lines in one place that are compared with each other one by one.
 _MOST_COMPARED = 60
-#: How alike two lines must be to be one line changed.
+#: What share of their words two lines must have in common to be one line changed.
 _ALIKE = 0.6
 
+_PART = re.compile(rb"[\w.-]+")
 _BLANK = re.compile(rb"\s*$")
 _COMMENT = re.compile(rb"\s*(?:#|;|//)")
 _OPENS = re.compile(rb"\s*[#;\"/!-]+\s*(?:>>>|-*\s*(?:BEGIN|START)\b|\+\+\+|\{\{\{)", re.IGNORECASE)
@@ -72,10 +73,11 @@ def _changed(before: Run, after: Run) -> Iterator[tuple[int, int]]:
     """Lines that were changed rather than replaced by others: (place before, place after), in order."""
     if max(len(before), len(after)) > _MOST_COMPARED or sum(len(one.text) for one in (*before, *after)) > 64 * 1024:
         return
+    old, new = ([Counter(_PART.findall(line.text)) for line in run] for run in (before, after))
     start = 0
-    for was, line in enumerate(before):
-        for now in range(start, len(after)):
-            if SequenceMatcher(None, line.text, after[now].text, autojunk=False).ratio() >= _ALIKE:
+    for was, had in enumerate(old):
+        for now in range(start, len(new)):
+            if 2 * (had & new[now]).total() >= _ALIKE * (had.total() + new[now].total()) > 0:
                 yield was, now
                 start = now + 1
                 break
