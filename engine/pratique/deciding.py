@@ -11,9 +11,10 @@ from typing import Final, Literal
 
 import msgspec
 
+from pratique import refusing
 from pratique.hookspecs import Remedy
 from pratique.policy.model import LEAVES_OUT, Decide, Policy
-from pratique.policy.score import Verdict, judge
+from pratique.policy.score import Finding, Verdict, judge
 from pratique.recording import Effect, Recording
 from pratique.report import Choice, DecisionPart, Treatment
 
@@ -28,19 +29,23 @@ class LeavingOut(msgspec.Struct, frozen=True, kw_only=True):
     """What `without` would do.
 
     `treatments` maps the index of each finding to what becomes of it; `effects` holds every id that would not reach the
-    host; `rest` is the verdict on the findings that stay. `untold`: an observer is missing, failed or overran, so
-    that a clean verdict may only mean that nobody saw.
+    host; `rest` is the verdict on the findings that stay. `refused` are the components that are left out as a whole,
+    `inseparable` those that could not be, with the reason; `depending` says what stays and needs something of them.
+    `untold`: an observer is missing, failed or overran, so that a clean verdict may only mean that nobody saw.
     """
 
     treatments: Mapping[int, Treatment]
     effects: frozenset[int]
     rest: Verdict
+    refused: frozenset[str] = frozenset()
+    inseparable: Mapping[str, str] = {}
+    depending: tuple[str, ...] = ()
     untold: bool = False
 
     @property
     def offered(self) -> bool:
         """Something can be left out, and what stays is clean."""
-        return bool(self.effects) and not self.rest.undesirable
+        return bool(self.effects or self.refused) and not self.rest.undesirable
 
     @property
     def enough(self) -> bool:
@@ -83,48 +88,89 @@ def belonging(recording: Recording, verdict: Verdict) -> dict[int, str]:
     return {effect: action for effect, (_, action) in owner.items()}
 
 
-def leave_out(recording: Recording, verdict: Verdict, decide: Decide, remedies: Mapping[str, Remedy]) -> LeavingOut:
+def leave_out(
+    recording: Recording, verdict: Verdict, decide: Decide, remedies: Mapping[str, Remedy], *,
+    refused: frozenset[str] = frozenset(), only_refused: bool = False,
+) -> LeavingOut:  # fmt: skip
     """Ask each finding's remedy what it would drop, and score what stays.
 
-    A file that also holds somebody else's change (two accounts in one passwd) is dropped only when all of them go;
-    otherwise the finding stays, and its note says why.
+    The components in `refused` go as a whole, their findings with them; `only_refused`: nothing else does. Where the
+    findings alone do not suffice, a bundled component that stays undesirable is left out as a whole when that makes the
+    rest clean (docs/language.md, Without). A file that also holds somebody else's change and cannot be taken apart is
+    dropped only when all of it goes; otherwise the finding stays, and its note says why.
     """
+    out = _leave_out(recording, verdict, decide, remedies, refused, only_refused)
+    main = refusing.main(recording)
+    if only_refused or out.enough or not main:
+        return out
+    more = {part.name for part in out.rest.components if part.verdict == "undesirable" and part.name != main}
+    further = _leave_out(recording, verdict, decide, remedies, refused | more, only_refused)
+    return further if further.enough else out
+
+
+def _leave_out(
+    recording: Recording, verdict: Verdict, decide: Decide, remedies: Mapping[str, Remedy], refused: frozenset[str],
+    only_refused: bool,
+) -> LeavingOut:  # fmt: skip
     evidence = Evidence(recording)
     effects = {effect.id: effect for effect in recording.effects}
     cut_off = any(observer.state in ("failed", "overran") for observer in recording.observers)
     asked: dict[int, tuple[Treatment, frozenset[int]]] = {}
     for index, finding in enumerate(verdict.findings):
-        if finding.remedy not in LEAVES_OUT:
-            asked[index] = (Treatment(outcome="kept", note=_why_kept(finding.remedy)), frozenset())
+        if only_refused or finding.component in refused:
+            asked[index] = (Treatment(outcome="kept"), frozenset())
             continue
-        remedy = remedies.get(finding.remedy) or remedies.get("revert")
         own = [effects[i] for i in sorted(evidence.effects(finding.evidence)) if i in effects]
-        if remedy is None:
-            asked[index] = (Treatment(outcome="failed", note=f"no plugin offers {finding.remedy!r}"), frozenset())
-            continue
-        outcome = remedy.apply(recording, own)
-        dropped = outcome.effects & {effect.id for effect in own}
-        if outcome.outcome in ("reverted", "disabled") and not dropped:
-            # A remedy's word is not enough to take a finding off the score.
-            treatment = Treatment(outcome="failed", note="its remedy left nothing out")
-        else:
-            treatment = Treatment(outcome=outcome.outcome, note=outcome.note)
-        asked[index] = (treatment, dropped)
+        asked[index] = _remedied(finding, own, recording, remedies)
+    # A refused component is one more thing to be left out, as if it were a finding: numbered below the findings.
+    whole = {-1 - at: name for at, name in enumerate(sorted(refused))}
+    for index, name in whole.items():
+        asked[index] = (Treatment(outcome="reverted"), refusing.effects(recording, name))
     treatments, dropped = _settle(asked, effects)
+    outcomes = {name: treatments.pop(index) for index, name in whole.items()}
+    inseparable = {name: treatment.note for name, treatment in outcomes.items() if treatment.outcome == "failed"}
+    gone = refused - inseparable.keys()
+    for index, finding in enumerate(verdict.findings):
+        if finding.component in gone:
+            own_effects = evidence.effects(finding.evidence) & dropped
+            note = f"left out with {finding.component}"
+            treatments[index] = Treatment(outcome="reverted", note=note, effects=own_effects)
+        elif finding.component in inseparable:
+            treatments[index] = Treatment(outcome="failed", note=inseparable[finding.component])
     rest = tuple(f for index, f in enumerate(verdict.findings) if treatments[index].outcome in ("kept", "failed"))
     return LeavingOut(
         treatments=treatments,
         effects=dropped,
+        refused=gone,
+        inseparable=inseparable,
+        depending=refusing.depending(recording, gone, dropped) if gone else (),
         untold=not ALWAYS_TOLD.isdisjoint(recording.unobserved)
         or (cut_off and not effects.keys() <= {event.effect for event in recording.events}),
         rest=judge(
             rest,
-            components=[part.name for part in verdict.components],
+            components=[part.name for part in verdict.components if part.name not in gone],
             method=verdict.method,
             threshold=verdict.threshold,
             decide=decide,
         ),
     )
+
+
+def _remedied(
+    finding: Finding, own: Sequence[Effect], recording: Recording, remedies: Mapping[str, Remedy]
+) -> tuple[Treatment, frozenset[int]]:
+    """What the finding's remedy makes of it, and the effects it would drop."""
+    if finding.remedy not in LEAVES_OUT:
+        return Treatment(outcome="kept", note=_why_kept(finding.remedy)), frozenset()
+    remedy = remedies.get(finding.remedy) or remedies.get("revert")
+    if remedy is None:
+        return Treatment(outcome="failed", note=f"no plugin offers {finding.remedy!r}"), frozenset()
+    outcome = remedy.apply(recording, own)
+    dropped = outcome.effects & {effect.id for effect in own}
+    if outcome.outcome in ("reverted", "disabled") and not dropped:
+        # A remedy's word is not enough to take a finding off the score.
+        return Treatment(outcome="failed", note="its remedy left nothing out"), dropped
+    return Treatment(outcome=outcome.outcome, note=outcome.note), dropped
 
 
 def _why_kept(remedy: str) -> str:
