@@ -217,6 +217,10 @@ class Session(Protocol):
         """Hidden paths as they are opened: yields until the program has ended."""
         ...
 
+    def reached(self) -> Iterator[Event]:
+        """Names looked up and connections opened over an observed network: yields until the program has ended."""
+        ...
+
     def now(self) -> float:
         """Seconds since the session began."""
         ...

@@ -9,8 +9,10 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from pratique.events import Event
 from pratique.policy.model import SessionPlan
 from pratique.recording import Component, Effect, Process
+from pratique.sandbox.network import log
 from pratique.sandbox.quarantine import Quarantine
 from pratique.subject import Subject
 
@@ -82,6 +84,14 @@ class LiveSession:
             except queue.Empty:
                 if last:
                     return
+
+    def reached(self) -> Iterator[Event]:
+        if self._quarantine.spec.network != "observed":
+            return
+        for record in log.follow(self._quarantine.spec.place / log.NAME, self.ended):
+            event = log.event(record, began=self._start)
+            if event is not None:
+                yield event
 
     def now(self) -> float:
         return time.monotonic() - self._start

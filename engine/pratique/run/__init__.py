@@ -47,7 +47,7 @@ def run(options: Options, policy: Policy, host: Host, face: Face, *, notes: tupl
         )  # fmt: skip
         recording = told(recording, host)
         return _result(recording, blocked(recording, policy))
-    network, network_notes = network_for(options.network, policy, subject)
+    network, network_notes = network_for(options.network, policy, subject, account)
     launch = launch_for(host, subject, options, network, account, policy)
     with contextlib.ExitStack() as end:
         session = end.enter_context(claimed())

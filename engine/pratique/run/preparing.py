@@ -17,6 +17,8 @@ from pratique.hookspecs import Launch, Request
 from pratique.host import Host
 from pratique.policy.model import NetworkRule, Policy
 from pratique.run.options import NetworkMode, Options
+from pratique.sandbox.network import registries
+from pratique.sandbox.network.wiring import PACKAGE, nft
 from pratique.subject import Subject
 
 #: What a quarantine never shows of the host, so that nothing there can be run.
@@ -56,23 +58,31 @@ def person(name: str | None) -> Person:
     return Person(name=name, uid=entry.pw_uid, gid=entry.pw_gid, groups=groups, home=entry.pw_dir)
 
 
-def network_for(flag: NetworkMode | None, policy: Policy, subject: Subject) -> tuple[NetworkRule, tuple[str, ...]]:
+def network_for(
+    flag: NetworkMode | None, policy: Policy, subject: Subject, account: Person
+) -> tuple[NetworkRule, tuple[str, ...]]:
     """The network the session gets, and what has to be said about it: the flag's, else the policy's for this kind.
 
-    Raises `CannotError` for a mode that is not available.
+    An observed network leads where the policy's rule for this kind says and, for a package manager, to the registries
+    this machine has set for it. Without such a rule it leads anywhere; the registries are then those of its
+    destinations that may be within the house.
+
+    Raises `CannotError` for a flag that this machine cannot follow.
     """
-    if flag == "observed":
-        raise CannotError(
-            "--network observed is not available yet: connections cannot be watched one by one",
-            hint="use --network none (the default), or --network host to open the network for this program",
-        )
-    if flag is not None:
-        return NetworkRule(mode=flag), ()
     rule = policy.plan.network_for(subject.kind)
-    if rule.mode == "observed":
-        note = "the policy asks for an observed network, which is not available yet: the program had none"
+    if flag is not None and flag != rule.mode:
+        rule = NetworkRule(mode=flag)
+    if rule.mode != "observed":
+        return rule, ()
+    if nft() is None:
+        if flag == "observed":
+            raise CannotError(
+                "an observed network needs nft, which this machine lacks", hint=f"sudo apt-get install {PACKAGE}"
+            )
+        note = f"the policy's observed network needs nft (sudo apt-get install {PACKAGE}): the program had no network"
         return NetworkRule(mode="none"), (note,)
-    return rule, ()
+    own = registries.of(subject.kind, home=account.home, environment=os.environ)
+    return NetworkRule(mode="observed", to=tuple(dict.fromkeys((*(rule.to or ("*",)), *own)))), ()
 
 
 def launch_for(

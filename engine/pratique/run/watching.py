@@ -21,6 +21,7 @@ from pratique.recording import Coverage, Recording, Screen
 from pratique.run.options import Face, Options
 from pratique.run.preparing import Person
 from pratique.sandbox import environment
+from pratique.sandbox.network import log, summary
 from pratique.sandbox.quarantine import Quarantine
 from pratique.sandbox.spec import Ended, Spec
 from pratique.session import LiveSession
@@ -48,10 +49,10 @@ def watch(
     if launch.describe:
         subject = msgspec.structs.replace(subject, facts={**subject.facts, "description": launch.describe})
     started = time.time()
-    mode: Literal["none", "host"] = "host" if network.mode == "host" else "none"
     base = environment.from_host(
-        os.environ, home=account.home, user=account.name, uid=account.uid, network=mode, attended=options.attended
-    )
+        os.environ, home=account.home, user=account.name, uid=account.uid, network=network.mode,
+        destinations=network.to, attended=options.attended,
+    )  # fmt: skip
     spec = Spec(
         id=session_id,
         place=places.sessions() / session_id,
@@ -65,7 +66,8 @@ def watch(
         groups=account.groups,
         user=account.name,
         hide=policy.plan.hide,
-        network=mode,
+        network=network.mode,
+        destinations=network.to,
         timeout=options.timeout,
         attended=options.attended,
     )
@@ -114,13 +116,22 @@ def watch(
             executed=max(ended.tasks, len(ended.processes)),
             not_instrumented=tuple(dict.fromkeys(process.program for process in ended.processes if process.program)),
         ),
-        open=("network: host",) if mode == "host" else (),
-        notes=(*quarantine.notes, *blind),
+        open=_open(network),
+        notes=(*quarantine.notes, *summary.notes(spec.place / log.NAME), *blind),
         ended=_how(ended, options),
         unobserved=unobserved,
         anyway=options.anyway,
     )
     return Watched(recording, quarantine)
+
+
+def _open(network: NetworkRule) -> tuple[str, ...]:
+    match network.mode:
+        case "host":
+            return ("network: host",)
+        case "observed":
+            return (summary.opened_to(network.to),)
+    return ()
 
 
 def _how(ended: Ended, options: Options) -> Literal["completed", "deadline", "interrupted"]:

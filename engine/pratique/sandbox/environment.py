@@ -7,6 +7,7 @@ taken from the host, and what leads out is never passed, whoever asks.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from urllib.parse import urlsplit
 
 _KEPT = frozenset({
     "PATH", "LANG", "LANGUAGE", "TZ", "TERM", "COLORTERM", "NO_COLOR", "COLUMNS", "LINES", "EDITOR", "VISUAL",
@@ -31,13 +32,18 @@ _SECRET_WORDS = ("AUTH", "TOKEN", "PASSWORD", "PASSWD", "SECRET", "USERNAME")
 
 
 def from_host(
-    host: Mapping[str, str], *, home: str, user: str, uid: int, network: str = "none", attended: bool = False
-) -> dict[str, str]:
-    """The environment a session starts from: the allowed part of `host`, and who and where the program is."""
+    host: Mapping[str, str], *, home: str, user: str, uid: int, network: str = "none",
+    destinations: tuple[str, ...] = (), attended: bool = False,
+) -> dict[str, str]:  # fmt: skip
+    """The environment a session starts from: the allowed part of `host`, and who and where the program is.
+
+    A proxy gets in with a network that leads to it: an observed one does when its `destinations` name it.
+    """
     kept = {
         name: value
         for name, value in host.items()
         if name in _KEPT or name.startswith(("LC_", *_REGISTRIES)) or (network != "none" and _reaches(name))
+        if network != "observed" or not _is_proxy(name) or _host(value) in destinations
     }
     kept |= {"HOME": home, "USER": user, "LOGNAME": user, "XDG_RUNTIME_DIR": f"/run/user/{uid}"}
     kept.setdefault("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
@@ -55,6 +61,17 @@ def without_ways_out(environment: Mapping[str, str]) -> dict[str, str]:
 
 def _reaches(name: str) -> bool:
     return name in _FOR_NETWORK or name.lower() in _FOR_NETWORK
+
+
+def _is_proxy(name: str) -> bool:
+    return name.lower().endswith("_proxy") and name.lower() != "no_proxy"
+
+
+def _host(proxy: str) -> str:
+    try:
+        return urlsplit(proxy if "://" in proxy else f"//{proxy}").hostname or ""
+    except ValueError:
+        return ""
 
 
 def _secret(name: str) -> bool:

@@ -6,6 +6,7 @@ import copy
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal
 
+from pratique.events import Event
 from pratique.policy.model import SessionPlan
 from pratique.recording import Component, Effect, FileState, Process
 from pratique.subject import Subject
@@ -26,7 +27,8 @@ class FakeSession:
     """What an observer is given, without a quarantine.
 
     `effects` are `Effect`s or just paths (files added); those without a number get one. `files` is what the program
-    left, `files_before` what the host had: path -> content. `opened` are the hidden paths it opened.
+    left, `files_before` what the host had: path -> content. `opened` are the hidden paths it opened,
+    `reached` what went over its network.
     """
 
     def __init__(
@@ -41,6 +43,7 @@ class FakeSession:
         files: Mapping[str, bytes | str] | None = None,
         files_before: Mapping[str, bytes | str] | None = None,
         opened: Iterable[str] = (),
+        reached: Iterable[Event] = (),
         processes: Sequence[Process] = (),
         components: Sequence[Component] = (),
         duration: float = 1.0,
@@ -54,6 +57,7 @@ class FakeSession:
         self._files = {path: _bytes(content) for path, content in (files or {}).items()}
         self._before = {path: _bytes(content) for path, content in (files_before or {}).items()}
         self._opened = tuple(opened)
+        self._reached = tuple(reached)
         self._processes = tuple(processes) or (Process(id=0, program=self.subject.path),)
         self._components = tuple(components) or (Component(name=self.subject.name),)
         self._duration = duration
@@ -90,6 +94,9 @@ class FakeSession:
 
     def opened(self) -> Iterator[str]:
         return iter(self._opened)
+
+    def reached(self) -> Iterator[Event]:
+        return iter(self._reached)
 
     def now(self) -> float:
         return self._duration

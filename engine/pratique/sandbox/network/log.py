@@ -10,6 +10,8 @@ from typing import Final, TypeAlias
 
 import msgspec
 
+from pratique.events import Event
+
 NAME: Final = "network.jsonl"
 #: Records kept of one session. More than that is somebody trying to fill the disk.
 MOST: Final = 200_000
@@ -76,6 +78,10 @@ class Writer:
 
 def follow(path: Path, over: Callable[[], bool]) -> Iterator[Record]:
     """Every record, as it comes, until `over` says that nobody writes any more."""
+    while not path.exists():
+        if over():
+            return
+        time.sleep(_LOOK_AGAIN)
     with open(path, "rb") as file:
         beginning = b""
         while True:
@@ -93,5 +99,18 @@ def follow(path: Path, over: Callable[[], bool]) -> Iterator[Record]:
 
 def read(path: Path) -> Iterator[Record]:
     """Every record of a session that has ended; none when there is no log."""
-    if path.exists():
-        yield from follow(path, lambda: True)
+    yield from follow(path, lambda: True)
+
+
+def event(record: Record, *, began: float) -> Event | None:
+    """What the policy is told of it; `began` is when the session did, by the same clock. None: nothing."""
+    at = max(0.0, record.time - began)
+    match record:
+        case Resolved(host=host, addresses=addresses, refused=refused):
+            return Event("net.resolve", time=at, host=host, address=next(iter(addresses), None), refused=bool(refused))
+        case Connected(address=address, port=port, host=host, refused=refused):
+            return Event(
+                "net.connect", time=at, address=address, port=port, host=host, protocol="tcp", loopback=False,
+                refused=bool(refused),
+            )  # fmt: skip
+    return None
