@@ -35,7 +35,7 @@ class Bounds(msgspec.Struct, frozen=True, kw_only=True):
 
     memory: int  # bytes, swap included
     processes: int  # and threads
-    cpu: int | None = None  # percent of all processors; None: an equal share with everything else
+    cpu: int | None = None  # percent of all processors; None: a share that leaves the rest of the machine usable
 
 
 class Parent(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,6 +44,11 @@ class Parent(msgspec.Struct, frozen=True, kw_only=True):
     version: int
     directory: Path
     controllers: tuple[str, ...]
+
+    @property
+    def topmost(self) -> bool:
+        """Whether groups here compete with single processes, not with other groups."""
+        return _is_topmost(self.directory)
 
 
 # -- where groups can be made -----------------------------------------------------------------------------------------
@@ -103,7 +108,10 @@ def _handing_on(own: Path, at: Path, needed: Iterable[str] = _NEEDED) -> Parent 
 
 
 def _is_topmost(directory: Path) -> bool:
-    return not (directory / "cgroup.type").exists()  # every group has a type, but for the machine's own
+    """In version 2 every group has a type but the machine's own; in version 1 that alone can name a release agent."""
+    if (directory / "cgroup.controllers").exists():
+        return not (directory / "cgroup.type").exists()
+    return (directory / "release_agent").exists()
 
 
 def _words(file: Path) -> set[str]:
@@ -174,16 +182,16 @@ def made(place: Path, bounds: Bounds) -> Iterator[Group]:
             except OSError:
                 continue  # a limit on groups, or a rule of a security module: said with `unbounded`
             made_here.append(directory)
-            bounded |= {name for name in parent.controllers if _set(directory, name, parent.version, bounds)}
+            bounded |= {name for name in parent.controllers if _set(directory, name, parent, bounds)}
         yield Group(tuple(made_here), frozenset(bounded), bounds)
     finally:
         remove(place)
 
 
-def _set(directory: Path, controller: str, version: int, bounds: Bounds) -> bool:
+def _set(directory: Path, controller: str, parent: Parent, bounds: Bounds) -> bool:
     """Whether the controller's bound is in force."""
     try:
-        for name, value, optional in _SETTINGS[version, controller](bounds):
+        for name, value, optional in _SETTINGS[parent.version, controller](bounds, parent.topmost):
             try:
                 (directory / name).write_text(value)
             except OSError:
@@ -197,33 +205,42 @@ def _set(directory: Path, controller: str, version: int, bounds: Bounds) -> bool
 _Lines = tuple[tuple[str, str, bool], ...]  # file, value, whether it may be missing
 
 
-def _memory_1(bounds: Bounds) -> _Lines:
+def _memory_1(bounds: Bounds, _: bool) -> _Lines:
     # In this order: the bound with swap may never be below the one without.
     size = str(bounds.memory)
     return (("memory.limit_in_bytes", size, False), ("memory.memsw.limit_in_bytes", size, True))
 
 
-def _memory_2(bounds: Bounds) -> _Lines:
+def _memory_2(bounds: Bounds, _: bool) -> _Lines:
     return (("memory.max", str(bounds.memory), False), ("memory.swap.max", "0", True))
 
 
-def _processes(bounds: Bounds) -> _Lines:
+def _processes(bounds: Bounds, _: bool) -> _Lines:
     return (("pids.max", str(bounds.processes + 1), False),)  # and process 1 of the session, which is ours
 
 
 def _quota(bounds: Bounds) -> int | None:
-    return None if bounds.cpu is None else max(1000, _PERIOD * (os.cpu_count() or 1) * bounds.cpu // 100)
+    return None if bounds.cpu is None else max(1000, _PERIOD * _processors() * bounds.cpu // 100)
 
 
-def _cpu_1(bounds: Bounds) -> _Lines:
+def _share(topmost: bool) -> int:
+    """As much as so many ordinary competitors: groups elsewhere, single processes in the topmost group."""
+    return 4 * _processors() if topmost else 1
+
+
+def _processors() -> int:
+    return os.cpu_count() or 1
+
+
+def _cpu_1(bounds: Bounds, topmost: bool) -> _Lines:
     if (quota := _quota(bounds)) is None:
-        return (("cpu.shares", "1024", False),)
+        return (("cpu.shares", str(min(262_144, 1024 * _share(topmost))), False),)
     return (("cpu.cfs_period_us", str(_PERIOD), False), ("cpu.cfs_quota_us", str(quota), False))
 
 
-def _cpu_2(bounds: Bounds) -> _Lines:
+def _cpu_2(bounds: Bounds, topmost: bool) -> _Lines:
     if (quota := _quota(bounds)) is None:
-        return (("cpu.weight", "100", False),)
+        return (("cpu.weight", str(min(10_000, 100 * _share(topmost))), False),)
     return (("cpu.max", f"{quota} {_PERIOD}", False),)
 
 
@@ -239,6 +256,17 @@ def join(directories: Iterable[str]) -> None:
         Path(directory, "cgroup.procs").write_text("0")  # 0: whoever writes
 
 
+def at_hand(directories: Iterable[str]) -> tuple[tuple[int, str], ...]:
+    """Descriptors by which the groups can be removed later, from another root: see `remove_at_hand`."""
+    paths = [Path(directory) for directory in directories]
+    return tuple((os.open(path.parent, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC), path.name) for path in paths)
+
+
+def remove_at_hand(groups: Iterable[tuple[int, str]]) -> None:
+    for parent, name in groups:
+        _remove(name, parent)
+
+
 def remove(place: Path) -> None:
     """Remove the groups of a session in which nothing runs any more, made by this process or by one that was killed."""
     record = place / RECORD
@@ -248,15 +276,15 @@ def remove(place: Path) -> None:
         return  # there were none, or the crash was before the first
     for directory in map(Path, written):
         if directory.name.startswith(_PREFIX):
-            _remove(directory)
+            _remove(str(directory))
     record.unlink(missing_ok=True)
 
 
-def _remove(directory: Path) -> None:
+def _remove(directory: str, parent: int | None = None) -> None:
     deadline = time.monotonic() + _REMOVAL
     while True:
         try:
-            directory.rmdir()
+            os.rmdir(directory, dir_fd=parent)
         except FileNotFoundError:
             return
         except OSError as error:

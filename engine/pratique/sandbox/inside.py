@@ -23,7 +23,7 @@ import termios
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, Literal, NoReturn
 
 import msgspec
 
@@ -92,6 +92,7 @@ def keep(job: Job, channel: socket.socket) -> NoReturn:
         controller, keeper = os.pidfd_open(job.controller), os.pidfd_open(os.getpid())
         if os.getppid() != job.controller:
             os._exit(0)  # it was killed before it could be watched
+        groups = cgroups.at_hand(job.groups)
         report.step = "network"
         link = uplink.start(job.spec)  # before the name spaces: it stays in the host's network
         report.step = "namespaces"
@@ -106,7 +107,9 @@ def keep(job: Job, channel: socket.socket) -> NoReturn:
             _first(job, report, keeper)
         for descriptor in job.output or ():
             os.close(descriptor)
-        _wait_for_either(channel, controller, first, job)
+        over = _wait_for_either(channel, controller, first, job)
+        if over == "controller":
+            cgroups.remove_at_hand(groups)
         if link is not None:
             link.end()
     os._exit(0)
@@ -128,14 +131,17 @@ def _make_namespaces(job: Job) -> None:
     (own / "gid_map").write_text(f"{gid} {gid} 1")
 
 
-def _wait_for_either(channel: socket.socket, controller: int, first: int, job: Job) -> None:
-    """Until the session or its controller ends. What ends second is made to."""
+def _wait_for_either(
+    channel: socket.socket, controller: int, first: int, job: Job
+) -> Literal["session", "controller"]:
+    """Until the session or its controller ends: which did. What would end second is made to."""
     ended = os.pidfd_open(first)
     poll = select.poll()
     poll.register(ended, select.POLLIN)
     poll.register(controller, select.POLLIN)  # its end of the channel may be open still, in a process it forked
     poll.register(channel, 0)  # hang-up only: the messages are for the controller
-    if dict(poll.poll()).keys() & {controller, channel.fileno()}:
+    alone = not dict(poll.poll()).keys().isdisjoint((controller, channel.fileno()))
+    if alone:
         signal.pidfd_send_signal(ended, signal.SIGKILL)
     os.waitpid(first, 0)
     # Whichever ended first: a controller that is killed takes the program's terminal and so the program with it, well
@@ -143,6 +149,7 @@ def _wait_for_either(channel: socket.socket, controller: int, first: int, job: J
     if job.terminal:
         with contextlib.suppress(termios.error):
             termios.tcsetattr(job.terminal[0], termios.TCSADRAIN, job.terminal[1])
+    return "controller" if alone else "session"
 
 
 # -- process 1 --------------------------------------------------------------------------------------------------------
