@@ -91,6 +91,13 @@ def test_units_are_converted() -> None:
     assert [v.value for v in values] == [2 * 2**30, 300, 180 * 86400, 5400, 0.2, 3, -2, 0.2]
 
 
+@pytest.mark.parametrize("word", ["1BB", "3ss", "1.5TiBTiB", "2%%", "7dBKiMGT"])
+def test_what_only_begins_like_a_unit_is_none(word: str) -> None:
+    problems = parse(f"let x = [{word}]").diagnostics
+    assert problems
+    assert {problem.code for problem in problems} <= {"P0109", "P0110", "P0100"}
+
+
 def test_texts_know_escapes_in_double_quotes_only() -> None:
     values = parse(r"""let x = ["a\\b\"c\td", 'HKCU\Software', re"a\.b\"c"i, re'\d"']""").file.items[0].value.items
     assert [v.value for v in values] == ['a\\b"c\td', r"HKCU\Software", r'a\.b"c', r'\d"']

@@ -51,10 +51,9 @@ def _quantity(word: str, at: int) -> syntax.Quantity:
     digits = word.rstrip("%mshdBKiMGT")
     unit = word[len(digits) :]
     try:
-        number = float(digits)
-    except ValueError:  # noted by the lexer
+        return syntax.Quantity(at, float(digits) / 100 if unit == "%" else float(digits) * _UNITS[unit], unit)
+    except (ValueError, KeyError):  # noted by the lexer
         return syntax.Quantity(at, 0.0, "")
-    return syntax.Quantity(at, number / 100 if unit == "%" else number * _UNITS[unit], unit)
 
 
 def quantity(text: str) -> syntax.Quantity | None:
