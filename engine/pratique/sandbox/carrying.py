@@ -15,10 +15,10 @@ from typing import Literal
 
 import msgspec
 
-from pratique.sandbox import copying, linux, originals
+from pratique.sandbox import copying, linux, merging, originals
 from pratique.sandbox.beneath import Beneath, split
 from pratique.sandbox.durable import Durable
-from pratique.sandbox.journal import Change, Done, Header, Journal, Times
+from pratique.sandbox.journal import UNFINISHED, Change, Done, Header, Journal, Times
 from pratique.sandbox.staging import Source, Staging, with_temporaries
 
 
@@ -30,17 +30,19 @@ class Step:
 
 
 def begin(
-    directory: Path, session: str, kind: Literal["commit", "undo"], changes: Iterable[Change], host: Beneath, step: Step
+    directory: Path, session: str, changes: Iterable[Change], host: Beneath, step: Step, source: Source | None = None
 ) -> Journal:
     """The journal, with every original kept; `directory` must not exist yet. On failure nothing of it is left.
 
-    Raises `OSError`.
+    `source`, for what can be undone later: where the new texts are, which are kept as well. Raises `OSError`.
     """
+    kind: Literal["commit", "undo"] = "undo" if source is None else "commit"
     prepared = with_temporaries(changes, session, kind)
     directory.mkdir(mode=0o700, parents=True)
     try:
+        (directory / UNFINISHED).touch(mode=0o600)
         with Durable(len(prepared)) as durable:
-            kept = tuple(_keep_originals(directory, prepared, host, durable, step))
+            kept = tuple(_keep_originals(directory, prepared, host, durable, step, source))
             durable.wait()
         journal = Journal(directory, Header(id=session, kind=kind, started=time.time()), kept, _times(kept, host))
         journal.begin()
@@ -51,7 +53,7 @@ def begin(
 
 
 def _keep_originals(
-    directory: Path, changes: Iterable[Change], host: Beneath, durable: Durable, step: Step
+    directory: Path, changes: Iterable[Change], host: Beneath, durable: Durable, step: Step, source: Source | None
 ) -> Iterable[Change]:
     own = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
@@ -63,9 +65,31 @@ def _keep_originals(
             step.path = change.path
             above, name = split(change.path)
             saved, copied = originals.keep(name, host.directory(above), own, number, durable)
-            yield msgspec.structs.replace(change, saved=saved, copied=copied)
+            installed = _keep_text(change, source, own, number, durable) if source is not None else ""
+            yield msgspec.structs.replace(change, saved=saved, copied=copied, installed=installed)
     finally:
         os.close(own)
+
+
+def _keep_text(change: Change, source: Source, own: int, number: int, durable: Durable) -> str:
+    """The name of a copy of the new text that replaces an old one; "" for anything else."""
+    states = [kept.state for kept in (change.before, change.after) if kept is not None]
+    if len(states) < 2 or any(one.type != "file" or one.size > merging.LARGEST for one in states):
+        return ""
+    content = source.content(change.path)
+    if content is None:
+        with open(source.open(change.path), "rb") as file:
+            content = file.read(merging.LARGEST + 1)
+    if b"\0" in content or len(content) > merging.LARGEST:
+        return ""
+    name = f"{number}.installed"
+    target = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600, dir_fd=own)
+    try:
+        copying.write(target, content)
+        durable.file(target)
+    finally:
+        os.close(target)
+    return name
 
 
 def _times(changes: Iterable[Change], host: Beneath) -> Iterable[Times]:

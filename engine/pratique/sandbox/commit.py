@@ -87,7 +87,7 @@ def transact(changes: Iterable[Change], host: Beneath, source: Source, written: 
         return
     journal: Journal | None = None
     try:
-        journal = carrying.begin(written.place / JOURNAL, written.id, "commit", changes, host, step)
+        journal = carrying.begin(written.place / JOURNAL, written.id, changes, host, step, source)
         carrying.carry_out(journal, host, source, step)
     except BaseException as error:
         if journal is not None:
@@ -145,11 +145,13 @@ class _Session:
     def content(self, path: str) -> bytes | None:
         return self._contents.get(path)
 
-    def may_be_linked(self, descriptor: int, like: FileState) -> bool:
+    def may_be_linked(self, descriptor: int | None, like: FileState) -> bool:
         """The session's own file becomes the host's, where the overlay made no notes on it and it is complete.
 
         A label of the host's security module belongs to the place it was made in: such a file is copied.
         """
+        if descriptor is None:
+            return False  # nothing is won
         found = os.fstat(descriptor)
         if (stat.S_IMODE(found.st_mode), found.st_uid, found.st_gid) != (like.mode, like.uid, like.gid):
             return False

@@ -16,14 +16,16 @@ import json
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
 
 from pratique.recording import FileState
 from pratique.sandbox.space import remove_tree
 
-FORMAT = 1
+FORMAT: Final = 1
+#: Lies in the directory of a transaction that is not ended, so that those are found without reading every log.
+UNFINISHED: Final = "unfinished"
 
 
 class Header(msgspec.Struct, frozen=True, kw_only=True, tag="header", tag_field="is"):
@@ -44,6 +46,7 @@ class Change(msgspec.Struct, frozen=True, kw_only=True, tag="change", tag_field=
     """One path, before and after. None: nothing there.
 
     `saved` is the original's name in the journal; `copied`, where a hard link to it does not suffice, that of a copy.
+    `installed` is that of the new text, where a text file is replaced: others may change it, and then tell us apart.
     """
 
     path: str
@@ -51,6 +54,7 @@ class Change(msgspec.Struct, frozen=True, kw_only=True, tag="change", tag_field=
     after: Kept | None = None
     saved: str = ""
     copied: str = ""
+    installed: str = ""
     temporary: str = ""  # the name beside `path` under which it is made ready
 
     @property
@@ -129,6 +133,7 @@ class Journal:
     def end(self, done: Done) -> None:
         self._write((done,))
         self.done = done
+        (self.directory / UNFINISHED).unlink(missing_ok=True)
 
     def forget(self) -> None:
         """Nothing in it will be needed. Only the one who ends a transaction, or takes it back, may say so."""
@@ -136,8 +141,11 @@ class Journal:
         with contextlib.suppress(OSError):
             _fsync(self.directory.parent)
 
-    def original(self, name: str) -> Path:
-        return self.directory / name
+    def forget_originals(self) -> None:
+        """The log stays, as a record of what was done."""
+        for entry in list(self.directory.iterdir()):
+            if entry.name != "log":
+                remove_tree(entry)
 
     @property
     def finished(self) -> bool:

@@ -35,8 +35,11 @@ class Source(Protocol):
         """What a file is to hold in place of what it holds there; None: nothing else."""
         ...
 
-    def may_be_linked(self, descriptor: int, like: FileState) -> bool:
-        """Whether this very file may become the host's, because it is as it should be and nobody else can change it."""
+    def may_be_linked(self, descriptor: int | None, like: FileState) -> bool:
+        """Whether this very file may become the host's, because it is as it should be and nobody else can change it.
+
+        None: it is no regular file.
+        """
         ...
 
     def twin(self, path: str) -> str:
@@ -111,11 +114,12 @@ class Staging:
         attributes: dict[str, bytes] = {}
         if like.type == "file":
             attributes = self._make_file(change.path, like, name, directory, durable)
-        elif like.type in ("socket", "device"):
-            source, original = self._source.find(change.path)
-            originals.copy(original, source, name, directory, durable)
-        else:
-            copying.other(name, directory, like)
+        elif not (self._source.may_be_linked(None, like) and self._link(change.path, name, directory)):
+            if like.type in ("socket", "device"):
+                source, original = self._source.find(change.path)
+                originals.copy(original, source, name, directory, durable)
+            else:
+                copying.other(name, directory, like)
         self._note(change.path, os.stat(name, dir_fd=directory, follow_symlinks=False), attributes)
 
     def _make_file(
@@ -125,20 +129,24 @@ class Staging:
         content = self._source.content(path)
         source = self._source.open(path)
         try:
-            if content is None and self._source.may_be_linked(source, like):
-                within, original = self._source.find(path)
-                try:
-                    os.link(original, name, src_dir_fd=within, dst_dir_fd=directory, follow_symlinks=False)
-                except OSError as error:
-                    if error.errno not in originals.CANNOT_LINK:
-                        raise
-                else:
-                    durable.file(source)
-                    return attributes_of(source)
+            if content is None and self._source.may_be_linked(source, like) and self._link(path, name, directory):
+                durable.file(source)
+                return attributes_of(source)
             copying.file(source, name, directory, like, durable, content)
             return attributes_of(source)
         finally:
             os.close(source)
+
+    def _link(self, path: str, name: str, directory: int) -> bool:
+        """Whether it could be made as another name of the very file it comes from."""
+        within, original = self._source.find(path)
+        try:
+            os.link(original, name, src_dir_fd=within, dst_dir_fd=directory, follow_symlinks=False)
+        except OSError as error:
+            if error.errno not in originals.CANNOT_LINK:
+                raise
+            return False
+        return True
 
     def _link_to_twin(self, change: Change, name: str, above: str) -> bool:
         """Whether it could be made as another name of a file that is part of this, or is on the host already."""

@@ -1,0 +1,339 @@
+"""Takes an installation back, by its journal: every path as it was before, with all that belongs to it.
+
+First everything is compared with what was installed. What somebody changed since stands in the way: of a text file only
+our change is taken out where that can be told apart; anything else is left, and named. Then it is one transaction like
+the commit was, with a journal of its own.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+import time
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import BinaryIO, Final
+
+import msgspec
+
+from pratique.errors import ConflictError, NoRoomError, PratiqueError, UsageError
+from pratique.recording import FileState
+from pratique.sandbox import carrying, journal, merging
+from pratique.sandbox.beneath import Beneath, open_regular, split
+from pratique.sandbox.commit import JOURNAL, complain_of
+from pratique.sandbox.journal import Change, Journal, Kept
+from pratique.sandbox.originals import best
+from pratique.sandbox.states import attributes, state
+from pratique.sandbox.taking_back import take_back
+
+#: In the session's place: the journal of its undoing.
+UNDO: Final = "undo"
+_SHOWN: Final = 10
+
+
+class InTheWay(msgspec.Struct, frozen=True, kw_only=True):
+    path: str
+    reason: str
+
+
+class Undone(msgspec.Struct, frozen=True, kw_only=True):
+    """What was done: paths put back as they were, text files of which our change was taken out, and what was left."""
+
+    restored: tuple[str, ...] = ()
+    merged: tuple[str, ...] = ()
+    left: tuple[InTheWay, ...] = ()
+
+
+def undo(place: Path, session: str, *, anyway: bool = False, rebuilt: Iterable[str] = ()) -> Undone:
+    """Take back the commit of the session at `place`. The caller holds the lock of those who change the host.
+
+    `anyway`: what stands in the way is left as it is, and the rest undone. `rebuilt`: files that some program makes
+    anew from others, which never stand in the way.
+
+    Raises `UsageError` (there is nothing to undo), `ConflictError` (something stands in the way; nothing was changed),
+    `NoRoomError`, `PratiqueError`.
+    """
+    done = installed(place, session)
+    with Beneath("/") as host:
+        look = _Look(done, host, frozenset(rebuilt))
+        changes = look.changes()
+        if look.left and not anyway:
+            more = f"\n  and {len(look.left) - _SHOWN} more" if len(look.left) > _SHOWN else ""
+            raise ConflictError(
+                "this was changed since it was installed; nothing was undone:\n  "
+                + "\n  ".join(f"{one.path}: {one.reason}" for one in look.left[:_SHOWN])
+                + more,
+                hint=f"pratique undo --anyway {session} leaves these as they are and undoes the rest",
+            )
+        if changes:
+            _transact(changes, host, done, look, place, session)
+        else:
+            (place / UNDO).mkdir(mode=0o700)
+            nothing = Journal(place / UNDO, journal.Header(id=session, kind="undo", started=time.time()), (), ())
+            nothing.begin()
+            nothing.end(journal.Done(ended=time.time()))
+    for name in (JOURNAL, UNDO):
+        finished = journal.read(place / name)
+        if finished is not None:
+            finished.forget_originals()
+    merged = tuple(sorted(look.merged))
+    restored = tuple(change.path for change in changes if change.path not in look.merged)
+    return Undone(restored=restored, merged=merged, left=tuple(look.left))
+
+
+def installed(place: Path, session: str) -> Journal:
+    """The journal of what the session installed. Raises `UsageError` when it installed nothing, or was undone."""
+    when = undone(place)
+    if when is not None:
+        moment = time.strftime("%Y-%m-%d %H:%M", time.localtime(when))
+        raise UsageError(
+            f"{session} was undone on {moment} already", hint=f"`pratique show {session}` says what it was"
+        )
+    try:
+        found = journal.read(place / JOURNAL)
+    except FileNotFoundError:
+        found = None
+    except (OSError, journal.JournalError) as error:
+        raise PratiqueError(f"the journal of {session} cannot be read: {error}") from None
+    if found is None or not found.finished:
+        raise UsageError(
+            f"{session} cannot be undone: it installed nothing, or what it replaced is not kept any more",
+            hint="`pratique history` says of each session whether it can be undone",
+        )
+    return found
+
+
+def undone(place: Path) -> float | None:
+    """When the session's installation was undone (Unix time); None: it was not."""
+    try:
+        found = journal.read(place / UNDO)
+    except (OSError, journal.JournalError):
+        return None
+    return found.done.ended if found is not None and found.finished and found.done is not None else None
+
+
+class _Look:
+    """What is there now, beside what was installed."""
+
+    def __init__(self, done: Journal, host: Beneath, rebuilt: frozenset[str]) -> None:
+        self._done = done
+        self._host = host
+        self._rebuilt = rebuilt
+        self._staying: set[str] = set()  # directories that cannot go, for what is in them
+        self._going: set[str] = set()
+        self.merged: dict[str, bytes] = {}
+        self.left: list[InTheWay] = []
+
+    def changes(self) -> list[Change]:
+        """Deepest first, so that a directory is looked at when it is known what in it goes."""
+        found: dict[str, Change] = {}
+        returning = {one.path for one in self._done.changes if one.was_directory and not one.becomes_directory}
+        for change in reversed(self._done.changes):
+            undoing = self._change(change, returning)
+            if undoing is not None:
+                found[change.path] = undoing
+        out = []
+        for path in sorted(found, key=os.fsencode):
+            above = split(path)[0]
+            if (
+                found[path].before is None
+                and above in returning
+                and above not in found
+                and self._is_no_directory(above)
+            ):
+                del found[path]  # its directory does not come back, for something else is there
+            else:
+                out.append(found[path])
+        return out
+
+    def _is_no_directory(self, path: str) -> bool:
+        now = self._host.find(path)
+        return now is None or not stat.S_ISDIR(now.st_mode)
+
+    def _leave(self, path: str, reason: str) -> None:
+        self._staying.add(split(path)[0])
+        if path not in self._rebuilt:
+            self.left.append(InTheWay(path=path, reason=reason))
+
+    def _change(self, change: Change, returning: set[str]) -> Change | None:
+        above, name = split(change.path)
+        try:
+            found = self._host.find(change.path)
+            if found is None and change.before is not None and above not in returning:
+                self._host.directory(above)
+            now = None
+            if found is not None:
+                directory = self._host.directory(above)
+                now = state(name, directory, found)
+                kept = attributes(name, directory, now.type)
+        except FileNotFoundError:
+            self._leave(change.path, f"the directory it belongs in, {above}, is gone")
+            return None
+        except OSError as error:
+            self._leave(change.path, f"cannot be reached: {(error.strerror or str(error)).lower()}")
+            return None
+        if now is None:
+            self._going.add(change.path)
+            if change.before is None:
+                return None
+            if change.after is not None:
+                self._leave(change.path, "was removed")
+                return None
+            return Change(path=change.path, before=None, after=change.before)
+        here = Kept(state=now, attributes=kept)
+        if change.after is None:
+            if not (change.was_directory and here.state.type == "directory"):
+                self._leave(change.path, f"there is another {here.state.type} now")
+            return None
+        if change.becomes_directory:
+            return self._directory(change, here)
+        if self._differs(change, here):
+            return self._merge(change, here)
+        self._going.add(change.path)
+        return Change(path=change.path, before=here, after=change.before)
+
+    def _directory(self, change: Change, here: Kept) -> Change | None:
+        if here.state.type != "directory":
+            self._leave(change.path, f"was a directory, is a {here.state.type} now")
+            return None
+        if change.was_directory:
+            if self._differs(change, here):
+                self._leave(change.path, "its owner, mode or attributes were changed")
+                return None
+            assert change.before is not None
+            return Change(path=change.path, before=here, after=change.before)
+        names = os.listdir(self._host.directory(change.path))  # noqa: PTH208  # a descriptor
+        new = sorted(name for name in names if f"{change.path}/{name}" not in self._going)
+        if new or change.path in self._staying:
+            foreign = [name for name in new if not self._is_known(f"{change.path}/{name}")]
+            if foreign:
+                more = f" and {len(foreign) - 1} more" if len(foreign) > 1 else ""
+                self._leave(change.path, f"{foreign[0]!r}{more} is in it now")
+            self._staying.add(split(change.path)[0])
+            return None
+        self._going.add(change.path)
+        return Change(path=change.path, before=here, after=change.before)
+
+    def _is_known(self, path: str) -> bool:
+        """Something of ours that stays, and was named itself."""
+        return path in self._staying or any(one.path == path for one in self.left) or path in self._rebuilt
+
+    def _differs(self, change: Change, here: Kept) -> bool:
+        """From what was installed. Its time does not count: who only writes the same again changes nothing."""
+        assert change.after is not None
+        was, now = change.after.state, here.state
+        put = (self._done.staged or {}).get(change.path)
+        owner = (put.uid, put.gid) if put else (was.uid, was.gid)
+        known = put.attributes if put else change.after.attributes
+        return (was.type, was.mode, owner, was.size, was.target, was.sha256 or now.sha256) != (
+            now.type, now.mode, (now.uid, now.gid), now.size, now.target, now.sha256,
+        ) or known != here.attributes  # fmt: skip
+
+    def _merge(self, change: Change, here: Kept) -> Change | None:
+        """Only our lines go, where others changed a text file since."""
+        before, after = change.before, change.after
+        if change.installed and before is not None and after is not None and here.state.type == "file":
+            merged = merging.without(*self._three(change))
+            if merged is not None:
+                now = msgspec.structs.replace(here.state, size=len(merged), mtime_ns=time.time_ns())
+                self.merged[change.path] = merged
+                return Change(path=change.path, before=here, after=Kept(state=now))
+        self._leave(change.path, "was changed")
+        return None
+
+    def _three(self, change: Change) -> tuple[bytes, bytes, bytes]:
+        """The file before, as it was installed, and now."""
+        directory = self._done.directory
+        before = _beginning((directory / (change.copied or change.saved)).open("rb"))
+        installed = _beginning((directory / change.installed).open("rb"))
+        return before, installed, _beginning(open(self._host.open_file(change.path), "rb"))
+
+
+def _beginning(file: BinaryIO) -> bytes:
+    with file:
+        return file.read(merging.LARGEST + 1)
+
+
+def _transact(
+    changes: list[Change], host: Beneath, done: Journal, look: _Look, place: Path, session: str
+) -> None:  # fmt: skip
+    step = carrying.Step()
+    undoing: Journal | None = None
+    with _Originals(done, host, look.merged) as source:
+        try:
+            times = _times(changes, host, done)
+            undoing = carrying.begin(place / UNDO, session, changes, host, step)
+            carrying.carry_out(undoing, host, source, step, times=times)
+        except BaseException as error:
+            if undoing is not None:
+                back = take_back(undoing, host)
+                complain_of(back.failed + back.left, undoing)
+            if isinstance(error, OSError):
+                raise _explained(error, step.path) from error
+            raise
+
+
+def _times(changes: list[Change], host: Beneath, done: Journal) -> dict[str, int]:
+    """Directories nobody touched since get the times they had; those that go need none."""
+    assert done.done is not None
+    going = {change.path for change in changes if change.after is None}
+    after = done.done.times
+    return {
+        path: mtime_ns
+        for path, mtime_ns in done.times.items()
+        if path not in going
+        and (found := host.lstat(path) if path == "/" else host.find(path)) is not None
+        and found.st_mtime_ns == after.get(path)
+    }
+
+
+def _explained(error: OSError, path: str) -> PratiqueError:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return NoRoomError(f"no room for {path}; nothing was undone", hint="free some room and undo it again")
+    reason = (error.strerror or str(error)).lower()
+    return PratiqueError(
+        f"cannot put {path} back: {reason}; nothing was undone",
+        hint="mend what is in its way and undo it again"
+        + ("; `lsattr -d` shows whether it is immutable" if error.errno == errno.EPERM else ""),
+    )
+
+
+class _Originals:
+    """What the commit replaced, as the source of a transaction. A context manager."""
+
+    def __init__(self, done: Journal, host: Beneath, merged: Mapping[str, bytes]) -> None:
+        self._changes = {change.path: change for change in done.changes}
+        self._host = host
+        self._merged = merged
+        self._directory = os.open(done.directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+
+    def __enter__(self) -> _Originals:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self._directory)
+
+    def find(self, path: str) -> tuple[int, str]:
+        change = self._changes[path]
+        assert change.before is not None
+        return self._directory, best(change.saved, change.copied, change.before.state, self._directory)
+
+    def open(self, path: str) -> int:
+        """Of a file that is merged, the one that is there now, with the attributes it has."""
+        if path in self._merged:
+            return self._host.open_file(path)
+        directory, name = self.find(path)
+        return open_regular(name, directory)
+
+    def content(self, path: str) -> bytes | None:
+        return self._merged.get(path)
+
+    def may_be_linked(self, descriptor: int | None, like: FileState) -> bool:
+        if descriptor is None:
+            return True
+        found = os.fstat(descriptor)
+        return (stat.S_IMODE(found.st_mode), found.st_uid, found.st_gid) == (like.mode, like.uid, like.gid)
+
+    def twin(self, path: str) -> str:
+        return ""  # the originals are the files themselves: their further names come back with them
