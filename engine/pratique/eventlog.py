@@ -7,6 +7,7 @@ shows it, every member is checked by its CRC, and one can be read without those 
 from __future__ import annotations
 
 import errno
+import heapq
 import json
 import os
 import sys
@@ -15,7 +16,7 @@ import threading
 import zlib
 from array import array
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any, Final, overload
 
@@ -34,6 +35,7 @@ LARGEST_LOG: Final = 2 << 30
 
 _GZIP: Final = 31  # zlib: a window of 32 KiB, with the header and trailer of gzip
 _LEVEL: Final = 1  # lines repeat each other: a higher level takes twice the time for a tenth of the size
+_SORTED: Final = 16 * 1024  # events sorted in memory at a time
 _CACHED: Final = 2  # members kept as events: one that is read through, one that is looked into meanwhile
 
 
@@ -128,10 +130,10 @@ class Members(Sequence[Event]):
         self._firsts.append(self._count)
         self._count += events
 
-    def members(self) -> Iterator[bytes]:
-        """The members as they are in the file."""
-        for start, size in zip(self._starts, self._sizes, strict=True):
-            yield self._bytes(start, size)
+    def pieces(self) -> Iterator[tuple[bytes, list[Event]]]:
+        """The members as they are in the file, each with its events."""
+        for number, (start, size) in enumerate(zip(self._starts, self._sizes, strict=True)):
+            yield self._bytes(start, size), self._events(number)
 
     def backwards(self) -> Iterator[Event]:
         """The events, the last first."""
@@ -270,3 +272,25 @@ class EventLog(Members):
             raise
         self.enter(self._end, len(packed), events)
         self._end += len(packed)
+
+
+def when(event: Event) -> tuple[float, int]:
+    """What events are put in order by."""
+    return event.time, event.seq
+
+
+def kept(events: Iterable[Event], place: Path | None = None) -> EventLog:
+    """A log of these events, closed. Raises `OSError`."""
+    log = EventLog(place)
+    for event in events:
+        log.append(event)
+    log.close()
+    return log
+
+
+def ordered(log: EventLog, place: Path | None = None) -> EventLog:
+    """The log, or a copy in the order of time: parts that fit in memory are sorted, then merged. Raises `OSError`."""
+    if log.in_order:
+        return log
+    parts = (sorted(log[start : start + _SORTED], key=when) for start in range(0, len(log), _SORTED))
+    return kept(heapq.merge(*[kept(part, place) for part in parts], key=when), place)

@@ -24,7 +24,7 @@ from typing import Final, TypeAlias
 
 import msgspec
 
-from pratique.eventlog import EventLog
+from pratique.eventlog import EventLog, kept, ordered, when
 from pratique.events import IDENTITY, Event
 from pratique.recording import Effect
 
@@ -32,8 +32,6 @@ from pratique.recording import Effect
 WINDOW: Final = 2.0
 #: Events that are held back for what others may say of them; the oldest is let go when there are more.
 MOST_WAITING: Final = 4096
-#: Events sorted in memory at a time.
-_RUN: Final = 16 * 1024
 #: Paths looked at because a directory above them was renamed, all together: a program can rename one without an end.
 _MOST_MOVED: Final = 2_000_000
 #: Whose fields are believed first; observers that are not here come after these, by name.
@@ -72,12 +70,12 @@ def merge(logs: Sequence[EventLog], effects: Iterable[Effect] = (), place: Path 
     effects = tuple(effects)
     makers = Makers(effects)
     of_files = [log for log in logs if not _OF_FILES.isdisjoint(log.kinds)]
-    ordered = {id(log): _ordered(log, place) for log in logs}
-    for event in heapq.merge(*(ordered[id(log)].backwards() for log in of_files), key=_when, reverse=True):
+    in_time = {id(log): ordered(log, place) for log in logs}
+    for event in heapq.merge(*(in_time[id(log)].backwards() for log in of_files), key=when, reverse=True):
         makers.seen(event)
     acts = makers.settled(effects)
-    streams = [_told(ordered[id(log)], makers, acts, place) for log in logs]
-    stream = streams[0] if len(streams) == 1 else heapq.merge(*streams, key=_when)
+    streams = [_told(in_time[id(log)], makers, acts, place) for log in logs]
+    stream = streams[0] if len(streams) == 1 else heapq.merge(*streams, key=when)
     shared = frozenset(kind for kind in IDENTITY if sum(kind in log.kinds for log in logs) > 1)
     out = EventLog(place)
     for number, event in enumerate(joined(stream, shared) if shared else stream, 1):
@@ -210,30 +208,10 @@ class Makers:
 # -- in the order of time ---------------------------------------------------------------------------------------------
 
 
-def _when(event: Event) -> tuple[float, int]:
-    return event.time, event.seq
-
-
-def _ordered(log: EventLog, place: Path | None) -> EventLog:
-    """The log, or a sorted copy: parts that fit in memory are sorted, then merged."""
-    if log.in_order:
-        return log
-    parts = (sorted(log[start : start + _RUN], key=_when) for start in range(0, len(log), _RUN))
-    return _kept(heapq.merge(*(_kept(part, place) for part in parts), key=_when), place)
-
-
-def _kept(events: Iterable[Event], place: Path | None) -> EventLog:
-    log = EventLog(place)
-    for event in events:
-        log.append(event)
-    log.close()
-    return log
-
-
 def _told(log: EventLog, makers: Makers, acts: Mapping[int, Act], place: Path | None) -> Iterator[Event]:
     """What one observer saw, in order, without the calls that moved to what was read at the end."""
     if log.of_effects and acts:
-        return iter(_ordered(_kept(_placed(log, makers, acts), place), place))
+        return iter(ordered(kept(_placed(log, makers, acts), place), place))
     if makers.joined:
         return (event for event in log if event.seq not in makers.joined)
     return iter(log)

@@ -147,6 +147,7 @@ def test_an_unreadable_installer(ordinary_user):
         (["--disable", "revrt"], 2, "did you mean revert?"),
         (["--record", "/no/such/directory/x.rec"], 2, "--record: cannot write /no/such/directory/x.rec"),
         (["--record", "."], 2, "--record: cannot write ."),
+        (["--record", "/proc/x.rec"], 2, "--record: cannot write /proc/x.rec"),
         (["--json=/no/such/directory/x.json"], 2, "--json: cannot write /no/such/directory/x.json"),
         (["--json=."], 2, "--json: cannot write ."),
         (["--record", "/dev/null"], 2, "--record: cannot write /dev/null"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import gzip
 import hashlib
 import json
 import shutil
@@ -9,6 +11,8 @@ import time
 from pathlib import Path
 
 import pytest
+
+from pratique.recording import read
 
 pytestmark = pytest.mark.root
 
@@ -270,7 +274,7 @@ def test_a_report_and_a_recording_replace_what_was_there(scene, tmp_path):
     assert ran.code == 0, ran.err
     assert json.loads((tmp_path / "x.json").read_text())["ended"] == "completed"
     assert (tmp_path / "link.rec").is_symlink()
-    assert json.loads((tmp_path / "x.rec").read_text().splitlines()[0])["schema"] == "pratique.recording/1"
+    assert read(tmp_path / "x.rec").ended == "completed"
 
 
 #: What differs between a session and its replay: nothing but this.
@@ -317,12 +321,39 @@ def test_a_blocked_program_replays_too(scene, policy, tmp_path):
     }
 
 
+def test_a_recording_that_finds_no_room_does_not_take_the_verdict_with_it(scene, small):
+    fill(small)
+    script = scene.script("echo evil >> ~/.bashrc", "cat ~/.ssh/id_ed25519")
+    ran = scene.run("--refuse", "--record", small / "x.rec", script)
+    assert ran.code == 8
+    assert "UNDESIRABLE" in ran.out
+    assert f"could not be written to {small / 'x.rec'}: No space left on device" in ran.err
+    assert sorted(path.name for path in small.iterdir()) == ["ballast"]
+    assert scene.left() == []
+
+
+def test_a_recording_holds_no_private_contents_and_is_judged_the_same(scene, tmp_path):
+    script = scene.script("echo SECRET > ~/.netrc", "echo evil >> ~/.bashrc", "cat ~/.ssh/id_ed25519")
+    ran = scene.run("--json", "--refuse", "--record", tmp_path / "x.rec", script)
+    assert b"SECRET" not in gzip.decompress((tmp_path / "x.rec").read_bytes())
+    replayed = scene._pratique("replay", tmp_path / "x.rec", "--json", env=scene.environment)
+    assert replayed.json["verdict"] == ran.json["verdict"]
+    assert [action["name"] for action in replayed.json["actions"]] == [action["name"] for action in ran.json["actions"]]
+
+
+def fill(place: Path) -> None:
+    """Not a byte is left on this file system."""
+    with (place / "ballast").open("wb", buffering=0) as file, contextlib.suppress(OSError):
+        while True:
+            file.write(bytes(4096))
+
+
 def test_a_recording_that_is_cut_off_or_none(scene, tmp_path):
     scene.run("--record", tmp_path / "x.rec", scene.script("true"))
     whole = (tmp_path / "x.rec").read_bytes()
     for content, said in [
         (whole[: len(whole) // 2], "x.rec"), (b"", "empty"), (b"{}\n", "schema"), (b"\xff\xfe\x00", "x.rec:1"),
-        (whole + b"{}\n", "after the end line"),
+        (whole + b"{}\n", "damaged at byte"),
     ]:  # fmt: skip
         (tmp_path / "x.rec").write_bytes(content)
         ran = scene._pratique("replay", tmp_path / "x.rec", env=scene.environment)

@@ -9,6 +9,7 @@ import os
 import shlex
 import signal
 import sys
+import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -172,8 +173,9 @@ def _run(args: argparse.Namespace, print_document: Callable[[bytes], None]) -> i
     with _asked_to_end():
         result = running.run(options, policy, host, face, notes=notes)
     outputs: list[tuple[str, Callable[[], object]]] = [("the history", lambda: history.save(result.report))]
+    withheld = policy.plan.record_without
     if args.record:
-        outputs.append((str(args.record), lambda: recording.write(result.recording, args.record)))
+        outputs.append((str(args.record), lambda: recording.write(result.recording, args.record, without=withheld)))
     if args.json == "-":
         outputs.append(("standard output", lambda: print_document(reporting.to_json(result.report))))
     elif args.json:
@@ -228,8 +230,18 @@ def _check_outputs(args: argparse.Namespace) -> None:
         # A recording is put in place by a rename: what is there must be a file that may be replaced, no device.
         fit = os.path.isfile(path) if there and option == "--record" else not os.path.isdir(path)  # noqa: PTH112, PTH113
         target = path if there and option == "--json" else os.path.dirname(path)  # noqa: PTH120
-        if not (str(file) and fit and os.access(target, os.W_OK)):
+        new = not there or option == "--record"
+        if not (str(file) and fit and os.access(target, os.W_OK) and (not new or _takes_files(target))):
             raise UsageError(
                 f"{option}: cannot write {file or 'to a file without a name'}",
                 hint="name a file in a directory that exists and is yours",
             )
+
+
+def _takes_files(directory: str) -> bool:
+    """Whether a file can be made there: root may write everywhere, says the kernel, but not into /proc."""
+    try:
+        tempfile.TemporaryFile(dir=directory).close()
+    except OSError:
+        return False
+    return True
