@@ -129,6 +129,16 @@ class RemedyOutcome(msgspec.Struct, frozen=True, kw_only=True):
     note: str = ""
 
 
+class AfterCommit(msgspec.Struct, frozen=True, kw_only=True):
+    """A command to be run after files were installed or taken back. What it makes anew is `rebuilds`: paths of files
+    that hold nothing of their own, so that they never stand in the way of an undo.
+    """
+
+    command: tuple[str, ...]  # argv, never a shell string
+    because: str  # "shared libraries changed"
+    rebuilds: tuple[str, ...] = ()
+
+
 class Remedy(Protocol):
     """A named remedy. `apply` decides which effects of a finding are left out; it changes nothing by itself."""
 
@@ -389,6 +399,24 @@ class Hooks:
                 return [Revert()]
 
         Budget: 1 s.
+        """
+        raise NotImplementedError
+
+    @hookspec
+    def after_commit(self, paths: Sequence[str]) -> Sequence[AfterCommit]:
+        """Commands to run on the machine after these paths came, changed or went: installed, or taken back by an undo.
+
+        Answer only what is needed and can be done here. A command gets a minute; when it fails, that is said, and what
+        was installed stays.
+
+        Example::
+
+            @hookimpl
+            def after_commit(paths):
+                if any(path.startswith("/usr/share/fonts/") for path in paths):
+                    return [AfterCommit(command=("fc-cache",), because="fonts changed")]
+
+        Budget: 5 s.
         """
         raise NotImplementedError
 
