@@ -9,10 +9,11 @@ from pratique.deciding import LeavingOut, belonging, choose, leave_out
 from pratique.events import Event
 from pratique.policy.model import Decide, Method, Policy
 from pratique.policy.score import Finding, Verdict, judge
-from pratique.recording import Effect, ObserverRun, Recording
+from pratique.recording import Effect, ObserverRun, Recording, Share
 from pratique.subject import Subject
 from pratique_remediation.revert import remedies
 
+POLICY = Policy(name="p")
 REMEDIES = {remedy.name: remedy for remedy in remedies()}
 
 
@@ -37,7 +38,7 @@ def recording(effects: list[Effect], events: list[Event]) -> Recording:
 
 
 def leaving(kept: Recording, judged: Verdict) -> LeavingOut:
-    return leave_out(kept, judged, Decide(), REMEDIES)
+    return leave_out(kept, judged, POLICY, REMEDIES)
 
 
 def test_an_effect_read_from_the_diff_is_left_out_with_its_finding():
@@ -47,7 +48,7 @@ def test_an_effect_read_from_the_diff_is_left_out_with_its_finding():
     assert out.effects == {1}
     assert out.treatments[0].outcome == "reverted"
     assert out.offered
-    assert belonging(kept, judged) == {1: "autorun"}
+    assert belonging(kept, judged, POLICY) == {1: "autorun"}
 
 
 def test_an_event_of_another_observer_finds_its_effect_by_the_path():
@@ -84,8 +85,8 @@ def test_a_service_goes_with_its_link():
 def test_one_of_two_accounts_in_a_file_cannot_go_alone():
     accounts = [
         effect(0, "/etc/passwd"),
-        effect(1, "/etc/passwd", "account", (0,)),
-        effect(2, "/etc/passwd", "account", (0,)),
+        msgspec.structs.replace(effect(1, "/etc/passwd", "account"), shares=(Share(0, ()),)),
+        msgspec.structs.replace(effect(2, "/etc/passwd", "account"), shares=(Share(0, ()),)),
     ]
     kept = recording(
         accounts, [Event("account.add", effect=1, name="toor"), Event("account.add", effect=2, name="web")]

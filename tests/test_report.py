@@ -12,7 +12,7 @@ from pratique.events import Event
 from pratique.policy.model import Decide, Location, Method, Policy
 from pratique.policy.score import Finding, judge
 from pratique.recording import Component, Effect, Recording
-from pratique.report import DecisionPart, Treatment
+from pratique.report import DecisionPart, Treatment, WithoutPart
 from pratique.subject import Signer, Subject
 
 SCHEMA = Path(__file__).parents[1] / "docs" / "report.schema.json"
@@ -35,7 +35,7 @@ def example(path: str = "/root/.bashrc") -> reporting.Report:
         recording, Policy(name="baseline", version="1"), verdict,
         decision=DecisionPart(choice="without", source="flag"),
         treatments={0: Treatment(outcome="reverted", effects=frozenset({0}))}, belongs={0: "shell-startup"},
-        kept=frozenset({1}), without={"total": 0.0, "offered": True},
+        kept=frozenset({1}), without=WithoutPart(total=0.0, offered=True),
     )  # fmt: skip
 
 

@@ -6,17 +6,20 @@ is asked, so that `without` is only offered where the rest is clean.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final, Literal
 
 import msgspec
 
 from pratique import refusing
+from pratique.events import Event
 from pratique.hookspecs import Remedy
-from pratique.policy.model import LEAVES_OUT, Decide, Policy
+from pratique.policy.model import LEAVES_OUT, Policy
+from pratique.policy.narrowing import narrow
 from pratique.policy.score import Finding, Verdict, judge
 from pratique.recording import Effect, Recording
 from pratique.report import Choice, DecisionPart, Treatment
+from pratique.separating import Separated, separate
 
 #: What a quarantine can always tell. A policy that listens to one of these where no observer tells it is half blind.
 ALWAYS_TOLD: Final = frozenset({
@@ -29,90 +32,110 @@ class LeavingOut(msgspec.Struct, frozen=True, kw_only=True):
     """What `without` would do.
 
     `treatments` maps the index of each finding to what becomes of it; `effects` holds every id that would not reach the
-    host; `rest` is the verdict on the findings that stay. `refused` are the components that are left out as a whole,
-    `inseparable` those that could not be, with the reason; `depending` says what stays and needs something of them.
+    host; of the files in `pieces` only these pieces of the change would not. `rest` is the verdict on the findings that
+    stay. `refused` are the components that are left out as a whole, `inseparable` those that could not be, with the
+    reason; `depending` says what stays and needs something of them.
+    `only_components`: findings of other components were not looked at, the rest is installed as it is.
     `untold`: an observer is missing, failed or overran, so that a clean verdict may only mean that nobody saw.
     """
 
     treatments: Mapping[int, Treatment]
     effects: frozenset[int]
     rest: Verdict
+    pieces: Mapping[int, frozenset[int]] = {}
     refused: frozenset[str] = frozenset()
     inseparable: Mapping[str, str] = {}
     depending: tuple[str, ...] = ()
+    only_components: bool = False
     untold: bool = False
 
     @property
     def offered(self) -> bool:
         """Something can be left out, and what stays is clean."""
-        return bool(self.effects or self.refused) and not self.rest.undesirable
+        return bool(self.effects or self.refused) and self.enough
 
     @property
     def enough(self) -> bool:
-        """What stays is clean, with or without anything to leave out."""
-        return not self.rest.undesirable
+        """What stays is clean, with or without anything to leave out, and what was to go goes."""
+        return not self.rest.undesirable and not self.inseparable
 
 
 class Evidence:
     """Which effects events are evidence of: the one an event was read from, or those on the path it names."""
 
-    def __init__(self, recording: Recording) -> None:
+    def __init__(self, recording: Recording, policy: Policy) -> None:
         self._recording = recording
+        self._actions = {action.name: action for action in policy.actions}
         self._by_path: dict[str, list[int]] = {}
+        self._lines: dict[int, list[Effect]] = {}
         for effect in recording.effects:
             if effect.type == "file":
                 self._by_path.setdefault(effect.path, []).append(effect.id)
+            elif effect.type == "lines":
+                self._lines.setdefault(effect.shares[0].file, []).append(effect)
 
-    def effects(self, seqs: Sequence[int]) -> frozenset[int]:
-        """Ids of the effects behind the events of these numbers. Reading a file is no effect."""
+    def effects(self, finding: Finding) -> frozenset[int]:
+        """Ids of the effects behind a finding. Reading a file is no effect.
+
+        Of a text file these are the lines the action is about, where it says what is written and not only where.
+        """
         found: set[int] = set()
-        for seq in seqs:
+        for seq in finding.evidence:
             event = self._recording.event(seq)
             if event is None:
                 continue
             if event.effect is not None:
-                found.add(event.effect)
+                found.update(self._narrowed(finding.action, event, event.effect))
             elif event.kind.startswith("file.") and event.kind != "file.read":
-                found.update(self._by_path.get(str(event.fields.get("path")), ()))
+                for effect in self._by_path.get(str(event.fields.get("path")), ()):
+                    found.update(self._narrowed(finding.action, event, effect))
         return frozenset(found)
 
+    def _narrowed(self, name: str, event: Event, effect: int) -> Iterable[int]:
+        action, lines = self._actions.get(name), self._lines.get(effect)
+        if action is None or not lines:
+            return (effect,)
+        texts = [{"added": one.details["added"], "removed": one.details["removed"]} for one in lines]
+        numbers = narrow(action, event.kind, event.fields, texts, self._recording.home)
+        return (effect,) if numbers is None else (lines[number].id for number in numbers)
 
-def belonging(recording: Recording, verdict: Verdict) -> dict[int, str]:
+
+def belonging(recording: Recording, verdict: Verdict, policy: Policy) -> dict[int, str]:
     """Effect id -> the (heaviest) action it is evidence of."""
-    evidence = Evidence(recording)
+    evidence = Evidence(recording, policy)
     owner: dict[int, tuple[float, str]] = {}
     for finding in verdict.findings:
-        for effect in evidence.effects(finding.evidence):
+        for effect in evidence.effects(finding):
             if effect not in owner or owner[effect][0] < finding.weight:
                 owner[effect] = (finding.weight, finding.action)
     return {effect: action for effect, (_, action) in owner.items()}
 
 
 def leave_out(
-    recording: Recording, verdict: Verdict, decide: Decide, remedies: Mapping[str, Remedy], *,
+    recording: Recording, verdict: Verdict, policy: Policy, remedies: Mapping[str, Remedy], *,
     refused: frozenset[str] = frozenset(), only_refused: bool = False,
 ) -> LeavingOut:  # fmt: skip
     """Ask each finding's remedy what it would drop, and score what stays.
 
     The components in `refused` go as a whole, their findings with them; `only_refused`: nothing else does. Where the
     findings alone do not suffice, a bundled component that stays undesirable is left out as a whole when that makes the
-    rest clean (docs/language.md, Without). A file that also holds somebody else's change and cannot be taken apart is
-    dropped only when all of it goes; otherwise the finding stays, and its note says why.
+    rest clean (docs/language.md, Without). What cannot be told apart from something
+    that stays (see `separating`) keeps its finding, and the note says why.
     """
-    out = _leave_out(recording, verdict, decide, remedies, refused, only_refused)
+    out = _leave_out(recording, verdict, policy, remedies, refused, only_refused)
     main = refusing.main(recording)
     if only_refused or out.enough or not main:
         return out
     more = {part.name for part in out.rest.components if part.verdict == "undesirable" and part.name != main}
-    further = _leave_out(recording, verdict, decide, remedies, refused | more, only_refused)
+    further = _leave_out(recording, verdict, policy, remedies, refused | more, only_refused)
     return further if further.enough else out
 
 
 def _leave_out(
-    recording: Recording, verdict: Verdict, decide: Decide, remedies: Mapping[str, Remedy], refused: frozenset[str],
+    recording: Recording, verdict: Verdict, policy: Policy, remedies: Mapping[str, Remedy], refused: frozenset[str],
     only_refused: bool,
 ) -> LeavingOut:  # fmt: skip
-    evidence = Evidence(recording)
+    evidence = Evidence(recording, policy)
     effects = {effect.id: effect for effect in recording.effects}
     cut_off = any(observer.state in ("failed", "overran") for observer in recording.observers)
     asked: dict[int, tuple[Treatment, frozenset[int]]] = {}
@@ -120,19 +143,20 @@ def _leave_out(
         if only_refused or finding.component in refused:
             asked[index] = (Treatment(outcome="kept"), frozenset())
             continue
-        own = [effects[i] for i in sorted(evidence.effects(finding.evidence)) if i in effects]
+        own = [effects[i] for i in sorted(evidence.effects(finding)) if i in effects]
         asked[index] = _remedied(finding, own, recording, remedies)
     # A refused component is one more thing to be left out, as if it were a finding: numbered below the findings.
     whole = {-1 - at: name for at, name in enumerate(sorted(refused))}
     for index, name in whole.items():
         asked[index] = (Treatment(outcome="reverted"), refusing.effects(recording, name))
-    treatments, dropped = _settle(asked, effects)
+    separated, treatments = _settle(asked, effects)
+    dropped = separated.effects
     outcomes = {name: treatments.pop(index) for index, name in whole.items()}
     inseparable = {name: treatment.note for name, treatment in outcomes.items() if treatment.outcome == "failed"}
     gone = refused - inseparable.keys()
     for index, finding in enumerate(verdict.findings):
         if finding.component in gone:
-            own_effects = evidence.effects(finding.evidence) & dropped
+            own_effects = evidence.effects(finding) & dropped
             note = f"left out with {finding.component}"
             treatments[index] = Treatment(outcome="reverted", note=note, effects=own_effects)
         elif finding.component in inseparable:
@@ -141,17 +165,22 @@ def _leave_out(
     return LeavingOut(
         treatments=treatments,
         effects=dropped,
+        pieces=separated.pieces,
         refused=gone,
         inseparable=inseparable,
         depending=refusing.depending(recording, gone, dropped) if gone else (),
+        only_components=only_refused,
         untold=not ALWAYS_TOLD.isdisjoint(recording.unobserved)
-        or (cut_off and not effects.keys() <= {event.effect for event in recording.events}),
+        or (
+            cut_off
+            and not {i for i in effects if effects[i].type != "lines"} <= {event.effect for event in recording.events}
+        ),
         rest=judge(
             rest,
             components=[part.name for part in verdict.components if part.name not in gone],
             method=verdict.method,
             threshold=verdict.threshold,
-            decide=decide,
+            decide=policy.decide,
         ),
     )
 
@@ -181,35 +210,24 @@ def _why_kept(remedy: str) -> str:
 
 def _settle(
     asked: Mapping[int, tuple[Treatment, frozenset[int]]], effects: Mapping[int, Effect]
-) -> tuple[dict[int, Treatment], frozenset[int]]:
-    """Drop the parts of compound effects, unless somebody who stays needs them too."""
-    refused: set[int] = set()  # indexes of findings that cannot be treated after all
-    while True:
-        dropped = {i for index, (_, ids) in asked.items() if index not in refused for i in ids}
-        needed = {
-            part: effect
-            for effect in effects.values()
-            if effect.id not in dropped and effect.type == "account"
-            for part in effect.parts
-        }
-        again = False
-        for index, (_, ids) in asked.items():
-            if index not in refused and any(part in needed for i in ids for part in effects[i].parts):
-                refused.add(index)
-                again = True
-        if not again:
-            break
-    whole = set(dropped)
-    for i in dropped:
-        whole.update(effects[i].parts)
+) -> tuple[Separated, dict[int, Treatment]]:
+    """What is left out, and what becomes of each finding then: some cannot be treated after all."""
+    separated, impossible = separate({index: ids for index, (_, ids) in asked.items()}, effects)
     treatments = {}
     for index, (treatment, ids) in asked.items():
-        if index in refused:
-            note = "its file also holds a change that stays"
-            treatments[index] = Treatment(outcome="failed", note=note)
+        if index in impossible:
+            treatments[index] = Treatment(outcome="failed", note=impossible[index])
         else:
-            treatments[index] = Treatment(outcome=treatment.outcome, note=treatment.note, effects=ids)
-    return treatments, frozenset(whole)
+            note = treatment.note or _what_stays(ids, separated, effects)
+            treatments[index] = Treatment(outcome=treatment.outcome, note=note, effects=ids)
+    return separated, treatments
+
+
+def _what_stays(ids: Iterable[int], separated: Separated, effects: Mapping[int, Effect]) -> str:
+    """A word for the person where only some lines of a file go."""
+    shares = [share for i in ids if effects[i].type == "lines" for share in effects[i].shares]
+    files = sorted({effects[share.file].path for share in shares if share.file in separated.pieces})
+    return f"the rest of {', '.join(files)} stays" if files else ""
 
 
 Flag = Literal["install", "without", "refuse"]
@@ -234,9 +252,10 @@ def choose(
     """
 
     def settled(choice: Choice, source: Literal["flag", "remembered", "policy", "person"]) -> DecisionPart:
-        if choice == "without" and not leaving.enough:
+        if leaving.inseparable or (choice == "without" and not leaving.enough):
             choice = "refuse"
-        return DecisionPart(choice=choice, source=source)
+        applies = choice == "without" or (choice == "install" and leaving.only_components)
+        return DecisionPart(choice=choice, source=source, components=tuple(sorted(leaving.refused)) if applies else ())
 
     if flag is not None:
         return settled(flag, "flag")

@@ -5,14 +5,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+import shlex
+from collections.abc import Iterable, Mapping
+from pathlib import PurePosixPath
 from typing import Any, Final, Literal
 
 import msgspec
 
+from pratique import judging
 from pratique.policy.model import Policy
 from pratique.policy.score import Finding, Verdict
-from pratique.recording import Effect, Recording
+from pratique.recording import Effect, Process, Recording
 
 SCHEMA: Final = "pratique.report/1"
 
@@ -47,11 +51,13 @@ class VerdictPart(Record, frozen=True, kw_only=True):
 
 
 class EvidencePart(Record, frozen=True, kw_only=True):
-    """One event, as far as it helps to understand the finding."""
+    """One event, as far as it helps to understand the finding. Its process is named where it was seen."""
 
     kind: str
     time: float  # s since the session began
     process: int
+    program: str = ""  # what the process ran ...
+    command: str = ""  # ... and its command line, cut where it is long
     observer: str
     fields: dict[str, str | float | bool | None]
 
@@ -81,6 +87,9 @@ class ComponentPart(Record, frozen=True, kw_only=True):
     verdict: Literal["clean", "undesirable"] = msgspec.field(name="class")
     decision: Choice | None
     files: int
+    place: str = ""  # the directory most of its files are in; "" when they are all over the place
+    path: str = ""  # of one that was dropped: the file that was run
+    brought_by: str = ""  # the component that ran it first; "" for the program itself
 
 
 class EffectPart(Record, frozen=True, kw_only=True):
@@ -95,9 +104,34 @@ class EffectPart(Record, frozen=True, kw_only=True):
     details: dict[str, str]
 
 
+class ProcessPart(Record, frozen=True, kw_only=True):
+    """One program run. `parent` is the one that started it, or that it was before."""
+
+    id: int
+    parent: int | None
+    component: str
+    program: str
+    command: str  # cut where it is long
+    user: str
+    started: float  # s since the session began
+
+
 class DecisionPart(Record, frozen=True, kw_only=True):
+    """`components`: those refused by themselves. With "install", everything else is installed as it is."""
+
     choice: Choice
     source: Literal["flag", "remembered", "policy", "person"]
+    components: tuple[str, ...] = ()
+
+
+class WithoutPart(Record, frozen=True, kw_only=True):
+    """What `without` would do: the rest, scored again."""
+
+    total: float
+    offered: bool  # something can be left out, and the rest is clean
+    components: tuple[str, ...] = ()  # left out as a whole
+    inseparable: dict[str, str] = {}  # components that cannot be left out, and why
+    depending: tuple[str, ...] = ()  # what stays and needs something of what is left out
 
 
 class ObserverPart(Record, frozen=True, kw_only=True):
@@ -134,6 +168,7 @@ class Report(Record, frozen=True, kw_only=True):
     actions: tuple[ActionPart, ...]
     components: tuple[ComponentPart, ...]
     effects: tuple[EffectPart, ...]
+    processes: tuple[ProcessPart, ...] = ()  # the first ones; `coverage` has their number
     decision: DecisionPart | None
     exit_code: int = 0  # of the command; anything but 0: nothing reached the host
     coverage: CoveragePart
@@ -141,12 +176,16 @@ class Report(Record, frozen=True, kw_only=True):
     observers: tuple[ObserverPart, ...]
     screens: tuple[ScreenPart, ...]
     open: tuple[str, ...]
-    without: dict[str, float | bool] | None  # {"total", "offered"}: the rest, scored again
+    without: WithoutPart | None
     notes: tuple[str, ...]
 
 
 #: Evidence shown per action; the rest is counted.
 MOST_EVIDENCE: Final = 20
+#: Processes listed.
+MOST_PROCESSES: Final = 2000
+#: Characters of a command line.
+LONGEST_COMMAND: Final = 400
 
 
 class Treatment(Record, frozen=True, kw_only=True):
@@ -167,7 +206,7 @@ def make(
     treatments: Mapping[int, Treatment] | None = None,
     belongs: Mapping[int, str] | None = None,
     kept: frozenset[int] = frozenset(),
-    without: dict[str, float | bool] | None = None,
+    without: WithoutPart | None = None,
 ) -> Report:
     """Put the document together.
 
@@ -178,11 +217,13 @@ def make(
     belongs = belongs or {}
     subject = recording.subject
     findings = verdict.findings if verdict else ()
-    files: dict[str, int] = {}
+    files: dict[str, list[str]] = {}
     for effect in recording.effects:
         if effect.type == "file":
-            files[effect.component] = files.get(effect.component, 0) + 1
+            files.setdefault(effect.component, []).append(effect.path)
     known = {component.name: component for component in recording.components}
+    brought_by = judging.circumstances(recording).bundled_by
+    processes = {process.id: process for process in recording.processes}
     left_out = {findings[i].component for i, t in treatments.items() if t.outcome not in ("kept", "failed")}
     return Report(
         id=recording.id,
@@ -210,7 +251,8 @@ def make(
             verdict=verdict.verdict, total=verdict.total, threshold=verdict.threshold, method=str(verdict.method)
         ),
         actions=tuple(
-            _action(finding, treatments.get(index, Treatment()), recording) for index, finding in enumerate(findings)
+            _action(finding, treatments.get(index, Treatment()), recording, processes)
+            for index, finding in enumerate(findings)
         ),
         components=tuple(
             ComponentPart(
@@ -219,12 +261,16 @@ def make(
                 kind=known[part.name].kind if part.name in known else "program",
                 total=part.total,
                 verdict=part.verdict,
-                decision=_component_decision(decision, part.name in left_out),
-                files=files.get(part.name, 0),
+                decision=_component_decision(decision, part.name, part.name in left_out),
+                files=len(files.get(part.name, ())),
+                place=place(files.get(part.name, ())),
+                path=known[part.name].path if part.name in known else "",
+                brought_by=brought_by.get(part.name, ""),
             )
             for part in (verdict.components if verdict else ())
         ),
         effects=tuple(_effect(effect, belongs.get(effect.id), effect.id in kept) for effect in recording.effects),
+        processes=tuple(_process(process) for process in recording.processes[:MOST_PROCESSES]),
         decision=decision,
         exit_code=exit_code,
         coverage=msgspec.convert(msgspec.to_builtins(recording.coverage), CoveragePart),
@@ -243,24 +289,65 @@ def make(
     )
 
 
-def _component_decision(decision: DecisionPart | None, something_left_out: bool) -> Choice | None:
+def _component_decision(decision: DecisionPart | None, name: str, something_left_out: bool) -> Choice | None:
     if decision is None:
         return None
+    if name in decision.components:
+        return "refuse"
     if decision.choice == "without" and not something_left_out:
         return "install"
     return decision.choice
 
 
-def _action(finding: Finding, treatment: Treatment, recording: Recording) -> ActionPart:
+def place(paths: Iterable[str]) -> str:
+    """The deepest directory that three quarters of the paths are in, when it says more than `/usr` or a home does.
+
+    >>> place(["/opt/p/a", "/opt/p/b/c", "/opt/p/b/d", "/etc/x"]), place(["/usr/bin/a", "/etc/x"])
+    ('/opt/p', '')
+    """
+    own = list(paths)
+    inside: dict[str, int] = {}
+    for path in own:
+        for parent in PurePosixPath(path).parents:
+            inside[str(parent)] = inside.get(str(parent), 0) + 1
+    deep = [directory for directory, count in inside.items() if 4 * count >= 3 * len(own) and directory.count("/") > 1]
+    found = max(deep, key=lambda directory: (directory.count("/"), inside[directory]), default="")
+    return "" if re.fullmatch(r"/(usr|var|home|etc)/[^/]+", found) else found
+
+
+def command_line(process: Process) -> str:
+    """What the process was started with, as one would type it, cut to a line."""
+    text = shlex.join(process.arguments[:64]) if process.arguments else process.program
+    return text if len(text) <= LONGEST_COMMAND else text[: LONGEST_COMMAND - 1] + "\N{HORIZONTAL ELLIPSIS}"
+
+
+def _process(process: Process) -> ProcessPart:
+    return ProcessPart(
+        id=process.id,
+        parent=process.parent,
+        component=process.component,
+        program=process.program,
+        command=command_line(process),
+        user=process.user,
+        started=process.started,
+    )
+
+
+def _action(
+    finding: Finding, treatment: Treatment, recording: Recording, processes: Mapping[int, Process]
+) -> ActionPart:
     evidence = []
     for seq in finding.evidence[:MOST_EVIDENCE]:
         event = recording.event(seq)
         if event is not None:
+            process = processes.get(event.process)
             evidence.append(
                 EvidencePart(
                     kind=event.kind,
                     time=event.time,
                     process=event.process,
+                    program=process.program if process else "",
+                    command=command_line(process) if process else "",
                     observer=event.observer,
                     fields=dict(event.fields),
                 )

@@ -85,7 +85,7 @@ def _conclude(kept: Recording, policy: Policy, verdict: Verdict, host: Host) -> 
         return concluding.blocked(kept, policy)
     if kept.ended != "completed":
         return concluding.cut_short(kept, policy, verdict, None)
-    leaving = deciding.leave_out(kept, verdict, policy.decide, remedies(host))
+    leaving = deciding.leave_out(kept, verdict, policy, remedies(host))
     before = kept.decided
     decision = deciding.choose(
         policy,

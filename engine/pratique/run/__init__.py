@@ -72,7 +72,7 @@ def _decide_and_install(
     options: Options, policy: Policy, host: Host, face: Face, decisions: Decisions, launch: Launch,
     recording: Recording, verdict: Verdict, watched: Watched,
 ) -> Result:  # fmt: skip
-    leaving = deciding.leave_out(recording, verdict, policy.decide, remedies(host))
+    leaving = deciding.leave_out(recording, verdict, policy, remedies(host))
     remembered = decisions.lookup(recording.subject) if options.flag is None else None
     failed = recording.exit_status != 0 and not options.anyway
     reply: Reply | None = None

@@ -5,6 +5,8 @@ Pure, so that a replay comes to the same conclusion as the session itself did.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import msgspec
 
 from pratique import deciding
@@ -13,17 +15,21 @@ from pratique.deciding import LeavingOut
 from pratique.policy.model import Policy
 from pratique.policy.score import Verdict
 from pratique.recording import Recording
-from pratique.report import DecisionPart, Report, Treatment
+from pratique.report import DecisionPart, Report, Treatment, WithoutPart
 
 
 class Conclusion(msgspec.Struct, frozen=True, kw_only=True):
-    """`wanted` are the ids of the file effects to put on the host; empty unless `exit_code` is 0."""
+    """`wanted` are the ids of the file effects to put on the host; empty unless `exit_code` is 0.
+
+    Of those in `pieces` these pieces of the change are left out.
+    """
 
     report: Report
     exit_code: int
     message: str = ""
     hint: str = ""
     wanted: frozenset[int] = frozenset()
+    pieces: Mapping[int, frozenset[int]] = {}
 
 
 def conclude(
@@ -36,8 +42,9 @@ def conclude(
     """
     exit_code, message = _outcome(recording, verdict, leaving, decision)
     wanted: frozenset[int] = frozenset()
+    without = decision is not None and exit_code == 0 and _applies(leaving, decision)
+    dropped = leaving.effects if without else frozenset()
     if decision is not None and exit_code == 0:
-        dropped = leaving.effects if decision.choice == "without" else frozenset()
         wanted = frozenset(
             effect.id
             for effect in recording.effects
@@ -50,12 +57,23 @@ def conclude(
         exit_code=exit_code,
         decision=decision,
         treatments=_treatments(verdict, leaving, decision, exit_code),
-        belongs=deciding.belonging(recording, verdict),
-        kept=_kept(recording, wanted if applied is None else applied),
-        without={"total": leaving.rest.total, "offered": leaving.offered},
+        belongs=deciding.belonging(recording, verdict, policy),
+        kept=_kept(recording, wanted if applied is None else applied, dropped),
+        without=WithoutPart(
+            total=leaving.rest.total,
+            offered=leaving.offered,
+            components=tuple(sorted(leaving.refused)),
+            inseparable=dict(leaving.inseparable),
+            depending=leaving.depending,
+        ),
     )
     return Conclusion(
-        report=report, exit_code=exit_code, message=message, hint=hint if exit_code == 6 else "", wanted=wanted
+        report=report,
+        exit_code=exit_code,
+        message=message,
+        hint=hint if exit_code == 6 else "",
+        wanted=wanted,
+        pieces=leaving.pieces if without else {},
     )
 
 
@@ -66,6 +84,11 @@ def _outcome(
     if decision is None:
         return 0, ""
     if decision.choice == "refuse":
+        if leaving.inseparable:
+            why = "; ".join(
+                f"{name} cannot be left out by itself: {note}" for name, note in leaving.inseparable.items()
+            )
+            return (10 if verdict.undesirable else 11), f"{why}; not installed"
         if verdict.undesirable:
             rest = "" if leaving.enough else "; even without what can be left out it is undesirable"
             return 10, f"judged undesirable, not installed{rest}"
@@ -84,12 +107,15 @@ def _status(status: int | None) -> str:
     return f"ended by signal {-status}" if status < 0 else f"exit status {status}"
 
 
-def _kept(recording: Recording, applied: frozenset[int]) -> frozenset[int]:
+def _kept(recording: Recording, applied: frozenset[int], dropped: frozenset[int]) -> frozenset[int]:
     """The effects that reached the host: the files applied, and what consists of nothing else."""
     compound = {
         effect.id
         for effect in recording.effects
-        if effect.type != "file" and effect.parts and all(part in applied for part in effect.parts)
+        if effect.type != "file"
+        and effect.id not in dropped
+        and (files := (*effect.parts, *(share.file for share in effect.shares)))
+        and all(file in applied for file in files)
     }
     return applied | compound
 
@@ -98,10 +124,20 @@ def _treatments(
     verdict: Verdict, leaving: LeavingOut, decision: DecisionPart | None, exit_code: int
 ) -> dict[int, Treatment]:
     if decision is None:
-        return {}
+        # What cannot be left out is said before the question.
+        return {
+            index: Treatment(note=f"cannot be left out: {treatment.note}")
+            for index, treatment in leaving.treatments.items()
+            if treatment.outcome == "failed"
+        }
     if exit_code != 0:
         return dict.fromkeys(range(len(verdict.findings)), Treatment(outcome="reverted"))
-    return dict(leaving.treatments) if decision.choice == "without" else {}
+    return dict(leaving.treatments) if _applies(leaving, decision) else {}
+
+
+def _applies(leaving: LeavingOut, decision: DecisionPart) -> bool:
+    """Whether what was worked out is left out: by `without`, and by `install` when it was only about components."""
+    return decision.choice == "without" or (decision.choice == "install" and leaving.only_components)
 
 
 def blocked(recording: Recording, policy: Policy) -> Conclusion:
@@ -119,7 +155,7 @@ def blocked(recording: Recording, policy: Policy) -> Conclusion:
 def cut_short(recording: Recording, policy: Policy, verdict: Verdict, timeout: float | None) -> Conclusion:
     """A session that was ended before the program had: shown as far as it got, and nothing installed."""
     code = 130 if recording.ended == "interrupted" else 7
-    belongs = deciding.belonging(recording, verdict)
+    belongs = deciding.belonging(recording, verdict, policy)
     report = reporting.make(recording, policy, verdict, exit_code=code, belongs=belongs)
     if recording.ended == "interrupted":
         return Conclusion(report=report, exit_code=code, message="interrupted; nothing was committed")

@@ -93,6 +93,7 @@ def watch(
                 f"what was seen cannot be put together: {error.strerror}; nothing was committed",
                 hint=f"make room below {places.sessions()}, and run it again",
             ) from None
+        whose = meaning.attribute(subject, ended.processes, merged.effects, merged.events, ended=ended.duration)
     except BaseException:
         quarantine.discard()
         raise
@@ -105,10 +106,10 @@ def watch(
         started=started,
         duration=ended.duration,
         exit_status=ended.exit_status,
-        processes=ended.processes,
-        components=components,
+        processes=whose.processes,
+        components=whose.components,
         events=merged.events,
-        effects=merged.effects,
+        effects=whose.effects,
         screens=_screens(ended),
         observers=runs,
         # Nothing watches from inside yet: every process is counted as not instrumented, the short ones without a name.
