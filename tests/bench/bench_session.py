@@ -87,7 +87,7 @@ def material(place: Path) -> dict[str, str]:
         "unpack 5,000 files": "mkdir out; tar -xf tree.tar -C out",
         "pip install of an sdist": f"{pip} 2>/dev/null",
         "install a .deb with scripts": "cp -a empty root; "
-        "dpkg --root=root --force-script-chrootless --force-not-root --log=/dev/null -i benched.deb >/dev/null",
+        "dpkg --root=$PWD/root --force-script-chrootless --force-not-root --log=/dev/null -i benched.deb >/dev/null",
         "200 fork+exec": "i=0; while [ $i -lt 200 ]; do /bin/true; i=$((i+1)); done",
         "gcc build of 100 files": "make -s -C sources",
     }  # fmt: skip
