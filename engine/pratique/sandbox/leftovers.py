@@ -18,6 +18,10 @@ from pratique.sandbox import cgroups
 from pratique.sandbox.space import remove_tree
 
 HELD: Final = "held"
+#: The recording of a session that is kept, to be decided later.
+KEPT: Final = "kept.rec"
+#: What an installation can be undone with.
+_JOURNALS: Final = ("journal", "undo")
 _FLAGS: Final = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW
 
 
@@ -51,7 +55,7 @@ def sweep(sessions: Path) -> None:
     """Remove what dead sessions left: those whose claim is there and nobody holds it.
 
     A session that ended in good order has no claim any more, and what it keeps on purpose is not touched. Of one that
-    had begun to install, the originals it put aside stay.
+    had installed something, what that can be undone with stays.
     """
     for claim in sorted(sessions.glob("*.lock")):
         try:
@@ -63,10 +67,20 @@ def sweep(sessions: Path) -> None:
             place = claim.with_suffix("")
             if not runs(place):
                 cgroups.remove(place)
-                if not (place / "journal").exists():
-                    remove_tree(place)
-                    claim.unlink(missing_ok=True)
+                if not (place / KEPT).exists():
+                    _remove_all_but_journals(place)
+                claim.unlink(missing_ok=True)
         except BlockingIOError:
             pass  # its command runs
         finally:
             os.close(lock)
+
+
+def _remove_all_but_journals(place: Path) -> None:
+    if not place.is_dir():
+        return
+    for entry in list(place.iterdir()):
+        if entry.name not in _JOURNALS:
+            remove_tree(entry)
+    with contextlib.suppress(OSError):
+        place.rmdir()

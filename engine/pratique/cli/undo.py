@@ -1,0 +1,105 @@
+"""pratique undo: take back an installation."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pratique.sandbox.undo import Undone
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.epilog = (
+        "Every path is put back as it was before: content, owner, mode, attributes, times. Of a text file that others\n"
+        "changed since, only what the installation brought goes, where that can be told apart. Anything else that was\n"
+        "changed since stands in the way: it is named, and nothing is undone.\n\n"
+        "exit codes:\n   0  undone\n   2  no such session, or nothing that could be undone\n"
+        "   5  something stands in the way; nothing was changed\n   8  no room on the disk; nothing was changed\n\n"
+        "examples:\n  pratique undo --list\n  pratique undo 7f3a\n  pratique undo --anyway 7f3a"
+    )
+    parser.add_argument("session", nargs="?", metavar="ID", help="the session (the first letters are enough)")
+    parser.add_argument("--list", action="store_true", help="list the installations that can be undone")
+    parser.add_argument(
+        "--anyway", action="store_true", help="leave what was changed since as it is, and undo everything else"
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def run(args: argparse.Namespace) -> int:
+    from pratique.cli.recovering import clear_up
+    from pratique.errors import UsageError
+
+    if args.list == bool(args.session):
+        raise UsageError("expected the id of a session, or --list", hint="`pratique undo --list` shows what there is")
+    clear_up()
+    return _list(args.json) if args.list else _undo(args.session, args.anyway, args.json)
+
+
+def _list(as_json: bool) -> int:
+    from pratique import history
+    from pratique.cli.history import line, row
+    from pratique.run.standing import can_be_undone
+
+    reports = [report for report in history.latest(history.MOST_REPORTS) if can_be_undone(report.id)]
+    if as_json:
+        import json
+
+        print(json.dumps([row(report) for report in reports], indent=2))
+        return 0
+    if not reports:
+        print("nothing is installed that could be undone")
+    for report in reports:
+        print(line(report))
+    return 0
+
+
+def _undo(beginning: str, anyway: bool, as_json: bool) -> int:
+    from pratique import history, places
+    from pratique.cli.screen import printable
+    from pratique.host import Host
+    from pratique.run import afterwards
+    from pratique.run.claimed import one_at_a_time
+    from pratique.sandbox.undo import undo
+
+    report = history.load(beginning)
+    host = Host.open()
+    place = places.sessions() / report.id
+    with one_at_a_time():
+        follow = afterwards.of_journal(host, place, report.id)
+        done = undo(place, report.id, anyway=anyway, rebuilt=afterwards.rebuilt(follow))
+        notes = afterwards.carry_out(follow)
+    if as_json:
+        import json
+
+        document = {
+            "id": report.id,
+            "restored": done.restored,
+            "merged": done.merged,
+            "left": [{"path": one.path, "reason": one.reason} for one in done.left],
+            "notes": notes,
+        }
+        print(json.dumps(document, indent=2))
+        return 0
+    _show(done, printable(report.subject.name))
+    for note in notes:
+        print(f"  {printable(note)}")
+    return 0
+
+
+def _show(done: Undone, name: str) -> None:
+    print(f"undone  {name}: {_changes(len(done.restored) + len(done.merged))}")
+    _each("our lines taken out of", done.merged)
+    _each("left as it is", (f"{one.path}: {one.reason}" for one in done.left))
+
+
+def _each(what: str, lines: Iterable[str]) -> None:
+    from pratique.cli.screen import printable
+
+    for text in lines:
+        print(f"  {what} {printable(text)}")
+
+
+def _changes(count: int) -> str:
+    return f"{count} change{'' if count == 1 else 's'}"
