@@ -61,13 +61,17 @@ class Quarantine:
         self._paths: dict[str, Effect] | None = None
 
     @classmethod
-    def reopen(cls, place: Path) -> Quarantine:
-        """A session kept earlier. Raises `OSError` when there is none at `place`, `ValueError` when it is garbled."""
+    def reopen(cls, place: Path, effects: tuple[Effect, ...] | None = None) -> Quarantine:
+        """A session kept earlier; with its effects as they were read then, where they were kept, too.
+
+        Raises `OSError` when there is none at `place`, `ValueError` when it is garbled.
+        """
         written = json.loads((place / "quarantine.json").read_text("ascii"))
         kept = msgspec.convert(written, _Kept, dec_hook=lambda _, text: Path(text))
         quarantine = cls(kept.spec)
         quarantine._kept = kept
         quarantine._keep = True
+        quarantine._effects = effects
         return quarantine
 
     def __enter__(self) -> Quarantine:
@@ -239,7 +243,7 @@ class Quarantine:
         place = self.spec.place
         for name in ("upper", "work", "root", "stand-ins"):
             remove_tree(place / name)
-        for name in ("quarantine.json", restored.NAME, log.NAME, leftovers.HELD):
+        for name in ("quarantine.json", restored.NAME, leftovers.KEPT, log.NAME, leftovers.HELD):
             (place / name).unlink(missing_ok=True)
         with contextlib.suppress(OSError):
             place.rmdir()
