@@ -7,13 +7,14 @@ import os
 import shutil
 import sys
 import time
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final, TextIO
 
 if TYPE_CHECKING:
-    from pratique.hookspecs import Launch
+    from pratique.hookspecs import Choice, Launch
     from pratique.host import Host
     from pratique.report import Report
-    from pratique.run import Reply, Result
+    from pratique.run import Preview, Reply, Result
     from pratique.sandbox.spec import Progress
     from pratique.subject import Subject
 
@@ -23,6 +24,9 @@ PLAIN_AGAIN: Final = (
     "\x1b[?1047l\x1b7\x1b[r\x1b8\x1b[0m\x0f\x1b(B\x1b[?25h\x1b[?7h\x1b[?5l"
     "\x1b[?1000l\x1b[?1002l\x1b[?1003l\x1b[?2004l\x1b[?1l\x1b>"
 )
+
+#: Components that can be picked by a key.
+MOST_KEYS: Final = 9
 
 
 def drop_output(stream: TextIO) -> None:
@@ -93,46 +97,92 @@ class TerminalFace:
             sys.stderr.write(PLAIN_AGAIN)
             sys.stderr.flush()
 
-    def ask(self, report: Report, *, can_leave_out: bool, remember_as: str) -> Reply | None:
+    def ask(self, preview: Preview, *, remember_as: str) -> Reply | None:
         from rich.console import Console
 
         from pratique.cli import screen
-        from pratique.hookspecs import Choice, Question
-        from pratique.report import to_builtins
+        from pratique.hookspecs import Choice
         from pratique.run import Reply
 
         console = Console(stderr=True)
+        left_out: frozenset[str] = frozenset()
+        report = preview(left_out)
         print(file=sys.stderr)
         screen.show(report, console)
         self._asked = True
         remember = False
         while True:
+            rest = "all but " + ", ".join(map(screen.printable, sorted(left_out))) if left_out else "all"
+            can_leave_out = report.without is not None and report.without.offered
             choices = [
                 Choice(key="w", value="without", text="install without what is undesirable") if can_leave_out else None,
-                Choice(key="i", value="install", text="install all"),
+                Choice(key="i", value="install", text=f"install {rest}"),
                 Choice(key="r", value="refuse", text="refuse"),
                 Choice(key="d", value="details", text="details"),
+                Choice(key="c", value="components", text="choose components") if report.components[1:] else None,
+                # What is remembered is a word for the whole program; a choice of components is not.
                 Choice(key="h", value="remember", text=f"remember for {remember_as.split(' (')[0]}")
-                if remember_as and not remember
+                if remember_as and not remember and not left_out
                 else None,
             ]
             kept = f" It will be remembered for {remember_as}." if remember else ""
-            title = f"What shall be done?{kept}"
-            question = Question(title=title, choices=tuple(filter(None, choices)), report=to_builtins(report))
-            answers = self._host.call("ask", first=True, question=question)
-            if not answers:
-                print("pratique: no plugin could ask you; `pratique plugins` lists what is there", file=sys.stderr)
-                return None
-            match answers[0].value.choice:
+            match self._put(f"What shall be done?{kept}", filter(None, choices), report):
                 case "details":
                     screen.details(report, console)
                 case "remember":
                     remember = True
+                case "components":
+                    left_out = self._components(report, left_out)
+                    remember = remember and not left_out
+                    report = preview(left_out)
+                    print(file=sys.stderr)
+                    screen.show(report, console)
                 case "install" | "without" | "refuse" as choice:
-                    return Reply(choice=choice, remember=remember)
-                case other:
-                    print(f"pratique: {answers[0].plugin} answered {other!r}, which was no choice", file=sys.stderr)
+                    return Reply(choice=choice, remember=remember, components=left_out)
+                case _:
                     return None
+
+    def _put(self, title: str, choices: Iterable[Choice], report: Report) -> str | None:
+        """The answer of the first plugin that can ask; None: nobody could."""
+        from pratique.hookspecs import Question
+        from pratique.report import to_builtins
+
+        question = Question(title=title, choices=tuple(choices), report=to_builtins(report))
+        answers = self._host.call("ask", first=True, question=question)
+        if not answers:
+            print("pratique: no plugin could ask you; `pratique plugins` lists what is there", file=sys.stderr)
+            return None
+        answer: str = answers[0].value.choice
+        if answer not in {choice.value for choice in question.choices}:
+            print(f"pratique: {answers[0].plugin} answered {answer!r}, which was no choice", file=sys.stderr)
+            return None
+        return answer
+
+    def _components(self, report: Report, left_out: frozenset[str]) -> frozenset[str]:
+        """Let the person pick, one by one, the components to leave out; the heaviest have a key."""
+        from pratique.cli import screen
+        from pratique.hookspecs import Choice
+        from pratique.policy.score import shown
+
+        parts = sorted(report.components[1:], key=lambda part: -part.total)[:MOST_KEYS]
+        chosen = set(left_out)
+        while True:
+            choices = [
+                Choice(
+                    key=str(number), value=f"component {number}",
+                    text=f"{'keep' if part.name in chosen else 'leave out'} {screen.printable(part.name)} "
+                    f"({shown(part.total).removesuffix('.0')})",
+                )
+                for number, part in enumerate(parts, 1)
+            ]  # fmt: skip
+            more = len(report.components) - 1 - len(parts)
+            others = f" (for the {more} others: --without-component NAME)" if more else ""
+            title = f"Left out: {', '.join(map(screen.printable, sorted(chosen))) or 'none'}{others}"
+            answer = self._put(title, [*choices, Choice(key="b", value="back", text="back")], report) or "back"
+            picked = next((part for choice, part in zip(choices, parts, strict=True) if choice.value == answer), None)
+            if picked is None:
+                return frozenset(chosen)
+            chosen ^= {picked.name}
 
     def finish(self, result: Result) -> None:
         """The screen (unless it was shown with the question), and what was done, last line first to be read."""

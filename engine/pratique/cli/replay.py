@@ -85,8 +85,12 @@ def _conclude(kept: Recording, policy: Policy, verdict: Verdict, host: Host) -> 
         return concluding.blocked(kept, policy)
     if kept.ended != "completed":
         return concluding.cut_short(kept, policy, verdict, None)
-    leaving = deciding.leave_out(kept, verdict, policy, remedies(host))
     before = kept.decided
+    refused = frozenset(before.components if before else ())
+    leaving = deciding.leave_out(
+        kept, verdict, policy, remedies(host), refused=refused,
+        only_refused=bool(refused) and before is not None and before.choice == "install",
+    )  # fmt: skip
     decision = deciding.choose(
         policy,
         verdict,

@@ -27,6 +27,7 @@ place.
 examples:
   pratique run ./setup.run                    judge, ask, install
   pratique run --without ./tool.deb           (as root) leave out what is undesirable, ask nothing
+  pratique run --without-component toolbar-helper ./freeplayer.run
   pratique run --network host -- npm install left-pad
   pratique run --refuse --json ./setup.run    only look: print the report, install nothing
 
@@ -41,7 +42,17 @@ exit codes:
 """
 
 _WITH_VALUE: Final = frozenset(
-    {"--policy", "--network", "--as-user", "--record", "--from", "--timeout", "--host", "--disable"}
+    {
+        "--policy",
+        "--network",
+        "--as-user",
+        "--record",
+        "--from",
+        "--timeout",
+        "--host",
+        "--disable",
+        "--without-component",
+    }
 )
 _OURS: Final = _WITH_VALUE | {"--install", "--without", "--refuse", "--json", "--anyway"}
 
@@ -55,6 +66,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--without", dest="flag", action="store_const", const="without", help="install without what is undesirable"
     )
     choice.add_argument("--refuse", dest="flag", action="store_const", const="refuse", help="install nothing")
+    parser.add_argument(
+        "--without-component", action="append", default=[], metavar="NAME",
+        help="leave this component out as a whole (repeatable; like --without, or with --install nothing else)",
+    )  # fmt: skip
     parser.add_argument(
         "--policy", action="append", default=[], metavar="FILE", type=Path,
         help="judge by this policy instead of the one in force (repeatable)",
@@ -161,7 +176,8 @@ def _run(args: argparse.Namespace, print_document: Callable[[bytes], None]) -> i
     options = running.Options(
         command=(args.installer, *args.arguments),
         bare=args.bare,
-        flag=args.flag,
+        flag=args.flag or ("without" if args.without_component else None),
+        without_components=tuple(args.without_component),
         network=args.network,
         as_user=args.as_user,
         anyway=args.anyway,

@@ -9,12 +9,19 @@ from rich.console import Console
 from rich.text import Text
 
 from pratique.policy.score import shown
-from pratique.report import ActionPart, EffectPart, EvidencePart, Report
+from pratique.report import ActionPart, ComponentPart, EffectPart, EvidencePart, ProcessPart, Report
 
 #: Evidence lines shown under one action; `details` has the rest.
 EVIDENCE_LINES = 3
 #: Changed paths listed per component in the details before the rest is counted.
 DETAIL_LINES = 200
+#: Components listed that are clean and weigh nothing.
+CLEAN_LINES = 12
+#: What of the rest needs a component that is left out.
+DEPENDING_LINES = 5
+#: Processes listed in the details, and how deep they are indented.
+PROCESS_LINES = 200
+DEEPEST = 12
 #: Where the right column begins at the latest: room on the left for a title, on the right for a short fact.
 RIGHT = 56
 #: Columns, where the output is no terminal.
@@ -44,8 +51,10 @@ def lines(report: Report, width: int) -> Iterator[Text]:
     yield from _head(report, width)
     yield from _verdict(report, width)
     refused = report.decision is not None and report.decision.choice == "refuse"
+    main = report.components[0].name if report.components else ""
     for action in report.actions:
-        yield from _action(action, width, with_outcome=not refused)
+        by = f", by {printable(action.component)}" if action.component != main else ""
+        yield from _action(action, width, by, with_outcome=not refused)
     yield from _components(report)
     yield from _footnotes(report)
 
@@ -106,7 +115,8 @@ def _told(action: ActionPart) -> str:
     return "you agreed" if action.disclosed else "you were not told"
 
 
-def _action(action: ActionPart, width: int, *, with_outcome: bool) -> Iterator[Text]:
+def _action(action: ActionPart, width: int, by: str, *, with_outcome: bool) -> Iterator[Text]:
+    """`by` names the component that did it, where it was not the program itself."""
     weight = action.weight * action.count
     color = "red" if action.weight >= 50 else "yellow"
     title = f"{action.title} ({action.count} times)" if action.count > 1 else action.title
@@ -114,8 +124,8 @@ def _action(action: ActionPart, width: int, *, with_outcome: bool) -> Iterator[T
     yield _columns(left, _told(action), width)
     where = action.policy
     for evidence in action.evidence[:EVIDENCE_LINES]:
-        yield _columns(Text(f"      {describe(evidence)}", style="dim"), where, width)
-        where = ""
+        yield _columns(Text(f"      {describe(evidence)}{by}", style="dim"), where, width)
+        where = by = ""
     more = action.evidence_count - min(EVIDENCE_LINES, len(action.evidence))
     if more > 0:
         yield Text(f"      and {more} more", style="dim")
@@ -159,19 +169,49 @@ def describe(evidence: EvidencePart) -> str:
 
 
 def _components(report: Report) -> Iterator[Text]:
+    """Each component with its total and what it is; many that did nothing undesirable are counted."""
     if not report.components:
         return
     if report.actions:
         yield Text("")
-    width = max(len(part.name) for part in report.components)
-    for part in report.components:
+    shown_ones = _worth_a_line(report)
+    width = max(len(part.name) for part in shown_ones)
+    left_out = report.without.components if report.without is not None and report.decision is None else ()
+    for part in shown_ones:
         bad = part.verdict == "undesirable"
-        files = f"{part.files} change{'' if part.files == 1 else 's'}" if part.files else ""
+        what = ", ".join(filter(None, (_what(part), "left out" if part.name in left_out else "")))
         yield Text.assemble(
             f" {printable(part.name):<{width}}  {shown(part.total).removesuffix('.0'):>5}  ",
             (f"{part.verdict:<11}", "red" if bad else "green"),
-            (f"  {files}", "dim"),
+            (f"  {what}" if what else "", "dim"),
         )
+    if len(shown_ones) < len(report.components):
+        yield Text(f" and {len(report.components) - len(shown_ones)} more, clean", style="dim")
+    if report.without is not None and report.decision is None:
+        for name, why in report.without.inseparable.items():
+            yield Text(f" {printable(name)} cannot be left out by itself: {printable(why)}", style="yellow")
+        for said in report.without.depending[:DEPENDING_LINES]:
+            yield Text(f" but {printable(said)}, which would be left out", style="yellow")
+
+
+def _worth_a_line(report: Report) -> list[ComponentPart]:
+    """The program itself and whatever weighs something; of the others as many as there is room for."""
+    room = CLEAN_LINES
+    found = []
+    for number, part in enumerate(report.components):
+        heavy = number == 0 or part.total != 0 or part.verdict == "undesirable" or part.decision == "refuse"
+        room -= not heavy
+        if heavy or room >= 0:
+            found.append(part)
+    return found
+
+
+def _what(part: ComponentPart) -> str:
+    """What a component is, in words: how much it changed, where, and who brought it."""
+    files = f"{part.files} change{'' if part.files == 1 else 's'}" if part.files else ""
+    where = f" in {short(part.place)}" if part.files > 1 and part.place else ""
+    brought = f"brought along by {part.brought_by}" if part.kind == "dropped" and part.brought_by else ""
+    return printable(", ".join(filter(None, (files + where, brought))))
 
 
 def _footnotes(report: Report) -> Iterator[Text]:
@@ -209,7 +249,12 @@ def done(report: Report) -> Iterator[Text]:
     if packages:
         more = f" and {len(packages) - 8} more" if len(packages) > 8 else ""
         yield Text(f"  packages: {printable(', '.join(packages[:8]))}{more}")
+    for part in report.components:
+        if part.name in decision.components:
+            yield Text.assemble(("left out", "bold yellow"), f"   {printable(part.name)}, all {part.files} changes")
     for action in report.actions:
+        if action.component in decision.components:
+            continue
         if action.outcome not in ("kept", "failed"):
             yield Text.assemble(("left out", "bold yellow"), f"   {action.title}")
         elif action.outcome == "failed":
@@ -223,6 +268,9 @@ def details(report: Report, console: Console) -> None:
         console.print(Text(f"{action.title}  ({action.name}, {action.policy})", style="bold"), soft_wrap=True)
         for evidence in action.evidence:
             console.print(Text(f"  {describe(evidence)}"), soft_wrap=True)
+            if evidence.command:
+                console.print(Text(f"    by process {evidence.process}: {printable(evidence.command)}", "dim"),
+                              soft_wrap=True)  # fmt: skip
             for sign, field, color in (("+", "added", "green"), ("-", "removed", "red")):
                 for line in str(evidence.fields.get(field) or "").splitlines()[:20]:
                     console.print(Text(f"    {sign} {printable(line)}", style=color), soft_wrap=True)
@@ -231,9 +279,33 @@ def details(report: Report, console: Console) -> None:
         console.print(Text(f"\n{printable(component.name)}: {len(own)} changes", style="bold"))
         for change in changes(own):
             console.print(change, soft_wrap=True)
+    if report.processes:
+        console.print(Text("\nprocesses", style="bold"), soft_wrap=True)
+    for process in process_tree(report.processes):
+        console.print(process, soft_wrap=True)
     coverage = report.coverage
     watched = f"{coverage.instrumented} of {coverage.executed}" if coverage.executed else "none"
     console.print(Text(f"\nprograms watched from inside: {watched}", style="dim"))
+
+
+def process_tree(processes: Sequence[ProcessPart]) -> Iterator[Text]:
+    """What was run, each below the one that ran it; a component is named where it begins."""
+    known = {process.id for process in processes}
+    children: dict[int | None, list[ProcessPart]] = {}
+    for process in processes:
+        children.setdefault(process.parent if process.parent in known else None, []).append(process)
+    pending = [(process, 0, "") for process in reversed(children.get(None, []))]
+    lines = 0
+    while pending and lines < PROCESS_LINES:
+        process, depth, above = pending.pop()
+        lines += 1
+        name = f"  [{printable(process.component)}]" if process.component != above else ""
+        indent = "  " * (1 + min(depth, DEEPEST))
+        yield Text.assemble(f"{indent}{printable(process.command)}", (name, "cyan"))
+        below = children.get(process.id, []) if process.parent != process.id else []
+        pending += [(child, depth + 1, process.component) for child in reversed(below)]
+    if len(processes) > lines:
+        yield Text(f"  and {len(processes) - lines} more; `--json` has them", style="dim")
 
 
 def changes(effects: Sequence[EffectPart]) -> Iterator[Text]:

@@ -11,7 +11,8 @@ import time
 
 import msgspec
 
-from pratique import deciding, judging, meaning
+from pratique import deciding, judging, meaning, refusing
+from pratique.deciding import LeavingOut
 from pratique.decisions import Decisions, scope
 from pratique.errors import ConflictError
 from pratique.hookspecs import Launch
@@ -24,12 +25,12 @@ from pratique.recording import Recording
 from pratique.report import Choice, DecisionPart
 from pratique.run.claimed import claimed, one_at_a_time
 from pratique.run.concluding import Conclusion, blocked, conclude, cut_short
-from pratique.run.options import Face, Options, Reply, Result
+from pratique.run.options import Face, Options, Preview, Reply, Result
 from pratique.run.preparing import fingerprint, launch_for, network_for, person
 from pratique.run.remedying import remedies
 from pratique.run.watching import Watched, watch
 
-__all__ = ["Face", "Options", "Reply", "Result", "remedies", "run"]
+__all__ = ["Face", "Options", "Preview", "Reply", "Result", "remedies", "run"]
 
 
 def run(options: Options, policy: Policy, host: Host, face: Face, *, notes: tuple[str, ...] = ()) -> Result:
@@ -72,7 +73,15 @@ def _decide_and_install(
     options: Options, policy: Policy, host: Host, face: Face, decisions: Decisions, launch: Launch,
     recording: Recording, verdict: Verdict, watched: Watched,
 ) -> Result:  # fmt: skip
-    leaving = deciding.leave_out(recording, verdict, policy, remedies(host))
+    offered = remedies(host)
+
+    def leaving_out(components: frozenset[str], choice: Choice | None = None) -> LeavingOut:
+        # To install all but some components leaves nothing else out.
+        only = bool(components) and choice == "install"
+        return deciding.leave_out(recording, verdict, policy, offered, refused=components, only_refused=only)
+
+    named = refusing.named(recording.components, options.without_components)
+    leaving = leaving_out(named, options.flag)
     remembered = decisions.lookup(recording.subject) if options.flag is None else None
     failed = recording.exit_status != 0 and not options.anyway
     reply: Reply | None = None
@@ -82,16 +91,22 @@ def _decide_and_install(
         # An installer that failed by itself has nothing to install: there is nothing to ask.
         if not options.attended or failed:
             return None
-        preview = conclude(recording, policy, verdict, leaving, None).report
         subject = recording.subject
         remember_as = str(scope(subject, policy.decide.remember_by)) if subject.sha256 else ""
-        reply = face.ask(preview, can_leave_out=leaving.offered, remember_as=remember_as)
+        reply = face.ask(
+            lambda components: conclude(recording, policy, verdict, leaving_out(components), None).report,
+            remember_as=remember_as,
+        )
         return reply.choice if reply else None
 
     decision = deciding.choose(
         policy, verdict, leaving, flag=options.flag,
         remembered=remembered.answers(verdict) if remembered else None, ask=ask,
     )  # fmt: skip
+    if reply is not None and reply.components:
+        answer, named = reply.choice, reply.components
+        leaving = leaving_out(named, answer)
+        decision = deciding.choose(policy, verdict, leaving, flag=None, remembered=None, ask=lambda: answer)
     recording = told(recording, host)
     conclusion = conclude(recording, policy, verdict, leaving, decision, hint=launch.hint)
     if conclusion.exit_code == 0:
@@ -111,13 +126,18 @@ def _decide_and_install(
             recording.subject, reply.choice, verdict=verdict, by=policy.decide.remember_by,
             expires_in=policy.decide.remember_for, policy=f"{policy.name} {policy.version}",
         )  # fmt: skip
-    return _result(recording, conclusion, decision)
+    return _result(recording, conclusion, decision, named)
 
 
-def _result(recording: Recording, conclusion: Conclusion, decision: DecisionPart | None = None) -> Result:
+def _result(
+    recording: Recording, conclusion: Conclusion, decision: DecisionPart | None = None,
+    named: frozenset[str] = frozenset(),
+) -> Result:  # fmt: skip
     from pratique.recording import Decided
 
-    decided = Decided(choice=decision.choice, source=decision.source) if decision else None
+    decided = None
+    if decision is not None:
+        decided = Decided(choice=decision.choice, source=decision.source, components=tuple(sorted(named)))
     return Result(
         report=conclusion.report,
         exit_code=conclusion.exit_code,

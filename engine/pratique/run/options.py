@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal, Protocol
+from collections.abc import Callable
+from typing import Literal, Protocol, TypeAlias
 
 import msgspec
 
@@ -21,6 +22,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     command: tuple[str, ...]
     bare: bool = False  # after `--`: a command, not the path of an installer
     flag: Choice | None = None
+    without_components: tuple[str, ...] = ()  # components refused by name; for a flag that is not "refuse"
     network: NetworkMode | None = None
     as_user: str | None = None
     anyway: bool = False
@@ -31,10 +33,15 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Reply(msgspec.Struct, frozen=True, kw_only=True):
-    """The person's answer; `remember` says to keep it for this program."""
+    """The person's answer; `remember` says to keep it for this program. `components`: those to be left out."""
 
     choice: Choice
     remember: bool = False
+    components: frozenset[str] = frozenset()
+
+
+#: The report as it would be with these components left out, before anything is decided.
+Preview: TypeAlias = Callable[[frozenset[str]], Report]
 
 
 class Result(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,7 +64,7 @@ class Face(Protocol):
         ...
 
     def ended(self) -> None: ...
-    def ask(self, report: Report, *, can_leave_out: bool, remember_as: str) -> Reply | None:
+    def ask(self, preview: Preview, *, remember_as: str) -> Reply | None:
         """Put the one question; None: nobody can be asked.
 
         `remember_as` says in words what an answer would be remembered for; "": it cannot be.
