@@ -14,12 +14,12 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from pratique.errors import HostFileError
 from pratique.rolefile.problems import Place, Problem, Problems, nearest, render
-from pratique.rolefile.record import ROLES, Allowed, HostFile, PluginsPart
+from pratique.rolefile.record import ROLES, Allowed, HostFile, PluginsPart, UndoPart
 
 #: Bytes; a role file is a page of text.
 LARGEST: Final = 256 * 1024
 DEEPEST: Final = 20
-_KEYS: Final = ("role", "name", "center", "policy", "policies", "plugins")
+_KEYS: Final = ("role", "name", "center", "policy", "policies", "plugins", "undo")
 _PLUGIN_KEYS: Final = ("use", "disable", "allow", "settings")
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
@@ -158,7 +158,26 @@ class _Reader:
             policy=self.text(document, "policy", ""),
             policies=self.texts(document, "policies") or (),
             plugins=self.plugins(document),
+            undo=self.undo(document),
         )
+
+    def undo(self, document: CommentedMap) -> UndoPart:
+        part = self.block(document, "undo")
+        if part is None:
+            return UndoPart()
+        self.known(part, ("days", "room"), "undo")
+        return UndoPart(
+            days=self.number(part, "days", UndoPart().days, "days"),
+            room=self.number(part, "room", UndoPart().room, "MiB"),
+        )
+
+    def number(self, part: CommentedMap, key: str, default: int, unit: str) -> int:
+        """A whole number, zero included."""
+        given = part.get(key, default)
+        if isinstance(given, int) and not isinstance(given, bool) and given >= 0:
+            return int(given)
+        self.problems.value(part, key, f"{key} is a number of {unit}; found {_called(given)}")
+        return default
 
     def plugins(self, document: CommentedMap) -> PluginsPart:
         part = self.block(document, "plugins")

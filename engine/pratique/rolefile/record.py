@@ -26,6 +26,13 @@ class PluginsPart(msgspec.Struct, frozen=True, kw_only=True):
     settings: dict[str, dict[str, Any]] = {}
 
 
+class UndoPart(msgspec.Struct, frozen=True, kw_only=True):
+    """How long what installations replaced is kept, to undo them: for so many days, and so many MiB all together."""
+
+    days: int = 180
+    room: int = 4096
+
+
 class HostFile(msgspec.Struct, frozen=True, kw_only=True):
     """One host. Without a file, these defaults hold; `hosts/laptop.yaml` says the same in an admin's words.
 
@@ -39,3 +46,4 @@ class HostFile(msgspec.Struct, frozen=True, kw_only=True):
     policy: str = ""
     policies: tuple[str, ...] = ()
     plugins: PluginsPart = PluginsPart()
+    undo: UndoPart = UndoPart()

@@ -11,7 +11,7 @@ import time
 
 import msgspec
 
-from pratique import deciding, judging, meaning, refusing
+from pratique import deciding, judging, meaning, places, refusing
 from pratique.deciding import LeavingOut
 from pratique.decisions import Decisions, scope
 from pratique.errors import ConflictError
@@ -23,14 +23,16 @@ from pratique.policy.model import Policy
 from pratique.policy.score import Verdict
 from pratique.recording import Recording
 from pratique.report import Choice, DecisionPart
+from pratique.run import afterwards, keeping
 from pratique.run.claimed import claimed, one_at_a_time
 from pratique.run.concluding import Conclusion, blocked, conclude, cut_short
 from pratique.run.options import Face, Options, Preview, Reply, Result
 from pratique.run.preparing import fingerprint, launch_for, network_for, person
 from pratique.run.remedying import remedies
 from pratique.run.watching import Watched, watch
+from pratique.sandbox.pruning import prune
 
-__all__ = ["Face", "Options", "Preview", "Reply", "Result", "remedies", "run"]
+__all__ = ["Face", "Options", "Preview", "Reply", "Result", "commit_kept", "remedies", "run"]
 
 
 def run(options: Options, policy: Policy, host: Host, face: Face, *, notes: tuple[str, ...] = ()) -> Result:
@@ -66,7 +68,46 @@ def run(options: Options, policy: Policy, host: Host, face: Face, *, notes: tupl
         verdict = judging.judge(compile_policy(policy, home=account.home), recording)
         if recording.ended != "completed":
             return _result(recording, cut_short(recording, policy, verdict, options.timeout))
+        if options.keep:
+            return _keep(policy, host, recording, verdict, watched)
         return _decide_and_install(options, policy, host, face, decisions, launch, recording, verdict, watched)
+
+
+def commit_kept(session: str, options: Options, policy: Policy, host: Host, face: Face) -> Result:
+    """The rest of the way of a session that was kept: judged again by the policy of today, decided, installed.
+
+    It stays kept unless it was installed, or somebody refused it. Raises `UsageError`, `PratiqueError`.
+    """
+    with keeping.opened(session) as (kept, quarantine):
+        recording = msgspec.structs.replace(kept, anyway=kept.anyway or options.anyway)
+        verdict = judging.judge(compile_policy(policy, home=recording.home), recording)
+        result = _decide_and_install(
+            options, policy, host, face, Decisions(), Launch(command=()), recording, verdict,
+            Watched(recording, quarantine),
+        )  # fmt: skip
+        decided = result.report.decision
+        refused = decided is not None and decided.choice == "refuse" and decided.source in ("flag", "person")
+        if result.exit_code == 0 or refused:
+            quarantine.discard()
+    return result
+
+
+def _keep(policy: Policy, host: Host, recording: Recording, verdict: Verdict, watched: Watched) -> Result:
+    """Nothing is decided yet: the exit code tells the verdict, the report what a decision would be about."""
+    leaving = deciding.leave_out(recording, verdict, policy, remedies(host))
+    keeping.keep(watched.quarantine, recording)
+    code, trouble = 0, ""
+    if verdict.undesirable:
+        code, trouble = 10, "judged undesirable"
+    elif recording.exit_status != 0 and not recording.anyway:
+        code, trouble = 6, "the installer itself failed"
+    report = conclude(recording, policy, verdict, leaving, None).report
+    return Result(
+        report=msgspec.structs.replace(report, exit_code=code),
+        exit_code=code,
+        recording=recording,
+        message=f"{trouble}; it is kept, nothing is installed" if code else "",
+    )
 
 
 def _decide_and_install(
@@ -113,6 +154,10 @@ def _decide_and_install(
         by_id = {effect.id: effect for effect in recording.effects}
         with one_at_a_time():
             committed = watched.quarantine.commit([by_id[i] for i in sorted(conclusion.wanted)])
+            commands = afterwards.asked_for(host, (by_id[i].path for i in committed.applied))
+            failures = afterwards.carry_out(commands)
+            prune(places.sessions(), host.role.undo)
+        recording = msgspec.structs.replace(recording, notes=(*recording.notes, *failures))
         if committed.skipped:
             skipped = tuple(f"{one.path} was left as it is: {one.reason}" for one in committed.skipped)
             recording = msgspec.structs.replace(recording, notes=(*recording.notes, *skipped))

@@ -26,6 +26,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     network: NetworkMode | None = None
     as_user: str | None = None
     anyway: bool = False
+    keep: bool = False  # nothing is decided now
     origin: str | None = None
     timeout: float | None = None  # s
     attended: bool = False

@@ -124,6 +124,7 @@ def _answers(host: Host) -> Iterator[str]:
     host.call("transport", settings={})
     for role in ("center", "site", "endpoint", "never-heard-of"):
         host.call("services", role=role)
+    host.call("after_commit", paths=("/usr/lib/x86_64-linux-gnu/libx.so.1", "/etc/systemd/system/x.service", "/\udce9"))
     for hook in ("remedies", "commands", "pages", "alert_channels"):
         host.call(hook)
     for failure in host.failures()[seen:]:
