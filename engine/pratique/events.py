@@ -7,7 +7,7 @@ word for it, or a policy could not be written once. So the kinds more than one o
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from typing import Any, Final, TypeAlias
 
@@ -143,6 +143,12 @@ class Event:
         return event
 
 
+class EventSequence(Sequence[Event]):
+    """Events that are not all in memory. `in_order`: of time, and of number within it."""
+
+    in_order: bool
+
+
 class Vocabulary(Mapping[str, EventKind]):
     """The kinds a policy may speak of. Two different declarations of one name are refused."""
 
@@ -179,6 +185,7 @@ STANDARD_KINDS: Final[tuple[EventKind, ...]] = (
         mode=_F.number,
         by_package_manager=_F.flag,
         package=_F.text,
+        outcome=_F.text,
     ),
     EventKind(
         "file.write",
@@ -190,6 +197,7 @@ STANDARD_KINDS: Final[tuple[EventKind, ...]] = (
         executable=_F.flag,
         by_package_manager=_F.flag,
         package=_F.text,
+        outcome=_F.text,
     ),
     EventKind(
         "file.delete",
@@ -198,8 +206,9 @@ STANDARD_KINDS: Final[tuple[EventKind, ...]] = (
         type=_F.text,
         by_package_manager=_F.flag,
         package=_F.text,
+        outcome=_F.text,
     ),
-    EventKind("file.rename", "A file changed its name", path=_F.path, to=_F.path),
+    EventKind("file.rename", "A file changed its name", path=_F.path, to=_F.path, outcome=_F.text),
     EventKind(
         "file.read",
         "A path the policy names was opened for reading; `hidden`: it saw an empty stand-in",
@@ -217,19 +226,46 @@ STANDARD_KINDS: Final[tuple[EventKind, ...]] = (
         capabilities=_F.text,
         by_package_manager=_F.flag,
         package=_F.text,
+        outcome=_F.text,
     ),
-    EventKind("file.owner", "Owner or group of a file changed", path=_F.path, owner=_F.text, group=_F.text),
-    EventKind("file.attribute", "An extended attribute was set", path=_F.path, name=_F.text, value=_F.text),
+    EventKind(
+        "file.owner", "Owner or group of a file changed", path=_F.path, owner=_F.text, group=_F.text, outcome=_F.text
+    ),
+    EventKind(
+        "file.attribute", "An extended attribute was set", path=_F.path, name=_F.text, value=_F.text, outcome=_F.text
+    ),
     # -- processes
-    EventKind("process.exec", "A program was started", path=_F.path, arguments=_F.text, user=_F.text),
+    EventKind("process.exec", "A program was started", path=_F.path, arguments=_F.text, user=_F.text, outcome=_F.text),
     EventKind(
         "process.signal",
         "A signal was sent; `outside`: to a process the installer did not start",
         target=_F.path,
         signal=_F.number,
         outside=_F.flag,
+        outcome=_F.text,
     ),
-    EventKind("process.trace", "Another process was attached to or its memory written", target=_F.path),
+    EventKind(
+        "process.foreign_call",
+        "A program made a system call in the way of another machine, which could not be read, and was ended for it",
+        machine=_F.text,
+        number=_F.number,
+    ),
+    EventKind(
+        "process.trace", "Another process was attached to or its memory written", target=_F.path, outcome=_F.text
+    ),
+    EventKind(
+        "process.instrument",
+        "Agents were put into a program as it started; `took`: how long it was held for that",
+        path=_F.path,
+        agents=_F.text,
+        took=_F.duration,
+    ),
+    EventKind(
+        "process.uninstrumented",
+        "A program, or forked children of one, ran without the agents it should have had",
+        path=_F.path,
+        reason=_F.text,
+    ),
     # -- network
     EventKind(
         "net.resolve",
@@ -247,8 +283,16 @@ STANDARD_KINDS: Final[tuple[EventKind, ...]] = (
         protocol=_F.text,
         loopback=_F.flag,
         refused=_F.flag,
+        outcome=_F.text,
     ),
-    EventKind("net.listen", "A port was opened for others", address=_F.address, port=_F.number, loopback=_F.flag),
+    EventKind(
+        "net.listen",
+        "A port was opened for others",
+        address=_F.address,
+        port=_F.number,
+        loopback=_F.flag,
+        outcome=_F.text,
+    ),
     # -- the system's own records, read from the files that hold them
     EventKind(
         "account.add",
@@ -278,7 +322,7 @@ STANDARD_KINDS: Final[tuple[EventKind, ...]] = (
         by_package_manager=_F.flag,
         package=_F.text,
     ),
-    EventKind("service.control", "The service manager was asked to act", name=_F.text, verb=_F.text),
+    EventKind("service.control", "The service manager was asked to act", name=_F.text, verb=_F.text, outcome=_F.text),
     EventKind(
         "package.install",
         "A package manager recorded a package as installed",
@@ -287,11 +331,21 @@ STANDARD_KINDS: Final[tuple[EventKind, ...]] = (
         manager=_F.text,
     ),
     EventKind("package.remove", "A package manager recorded a package as removed", name=_F.text, manager=_F.text),
-    # -- what an overlay cannot hold
-    EventKind("mount.call", "A file system was mounted or unmounted", source=_F.path, target=_F.path, type=_F.text),
-    EventKind("kernel.setting", "A kernel setting was written", path=_F.path, value=_F.text),
-    EventKind("kernel.module", "A kernel module was loaded", name=_F.text),
-    EventKind("device.write", "A device was written directly", path=_F.path),
+    # -- what an overlay cannot hold; `outcome` of any kind: "denied" (it failed), "pretended" (it only seemed to work)
+    EventKind(
+        "mount.call",
+        "A file system was mounted or unmounted",
+        source=_F.path,
+        target=_F.path,
+        type=_F.text,
+        outcome=_F.text,
+    ),
+    EventKind("kernel.setting", "A kernel setting was written", path=_F.path, value=_F.text, outcome=_F.text),
+    EventKind("kernel.module", "A kernel module was loaded", name=_F.text, outcome=_F.text),
+    EventKind(
+        "firewall.change", "A program that rules the firewall was told to change it", command=_F.text, outcome=_F.text
+    ),
+    EventKind("device.write", "A device was written directly", path=_F.path, outcome=_F.text),
     # -- what the person saw
     EventKind("prompt.show", "A question was put to the person", text=_F.text),
     EventKind(
@@ -349,6 +403,7 @@ IDENTITY: Final[Mapping[str, tuple[str, ...]]] = {
     "mount.call": ("target",),
     "kernel.setting": ("path",),
     "kernel.module": ("name",),
+    "firewall.change": ("command",),
     "device.write": ("path",),
     "prompt.show": ("text",),
     "prompt.answer": ("text", "answer"),

@@ -99,6 +99,22 @@ class AgentScript(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     source: str
     programs: tuple[str, ...] = ("installers",)
+    settings: dict[str, Any] = {}  # what the script finds as `settings`
+
+
+class Companion(msgspec.Struct, frozen=True, kw_only=True):
+    """A process of a plugin's that lives in the session beside the program, and may look into it.
+
+    It finds `settings` on its standard input, says what it has to say on descriptor 3 (`ready` and a line feed first,
+    when everything is imported), and is read by `Session.companion(name)`. Programs that match `hold` (globs) wait when
+    they are started; descriptor 4 is the channel about them (see `pratique.sandbox.calls.holding`).
+    """
+
+    name: str
+    argv: tuple[str, ...]  # the first word is a path
+    environment: dict[str, str] = {}
+    settings: bytes = b""
+    hold: tuple[str, ...] = ()
 
 
 class Choice(msgspec.Struct, frozen=True, kw_only=True):
@@ -231,6 +247,18 @@ class Session(Protocol):
         """Names looked up and connections opened over an observed network: yields until the program has ended."""
         ...
 
+    def calls(self) -> Iterator[Event]:
+        """What the program and its processes asked of the kernel, in order: yields until the program has ended."""
+        ...
+
+    def agents(self) -> Sequence[AgentScript]:
+        """The scripts that plugins have for programs of this session."""
+        ...
+
+    def companion(self, name: str) -> Iterator[bytes]:
+        """What a companion of this session says, line by line, until it ends. Raises when that was too early."""
+        ...
+
     def now(self) -> float:
         """Seconds since the session began."""
         ...
@@ -349,6 +377,23 @@ class Hooks:
             @hookimpl
             def agents(session):
                 return [AgentScript(name="curl", source=SCRIPT, programs=("**/curl",))]
+
+        Budget: 5 s.
+        """
+        raise NotImplementedError
+
+    @hookspec
+    def companions(self, session: Session) -> Sequence[Companion]:
+        """Processes to have in the session beside the program, where they see what it sees.
+
+        Asked before the session starts. Each is started before the program, with the capability to look into others
+        (CAP_SYS_PTRACE); it ends with the session.
+
+        Example::
+
+            @hookimpl
+            def companions(session):
+                return [Companion(name="beat", argv=("/bin/sh", "-c", "echo ready >&3; exec sleep 3600"))]
 
         Budget: 5 s.
         """

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from pratique.events import Event
+from pratique.hookspecs import AgentScript
 from pratique.policy.model import SessionPlan
 from pratique.recording import Component, Effect, Process
 from pratique.sandbox.network import log
@@ -32,7 +33,7 @@ class LiveSession:
         self._quarantine = quarantine
         self._start = time.monotonic()
         self._over = threading.Event()
-        self._outcome: dict[str, Any] = {"effects": (), "components": (), "processes": ()}
+        self._outcome: dict[str, Any] = {"effects": (), "components": (), "processes": (), "agents": ()}
 
     def view(self, settings: Mapping[str, Any]) -> LiveSession:
         """The same session with a plugin's own settings."""
@@ -92,6 +93,19 @@ class LiveSession:
             event = log.event(record, began=self._start)
             if event is not None:
                 yield event
+
+    def calls(self) -> Iterator[Event]:
+        return self._quarantine.calls()
+
+    def agents(self) -> Sequence[AgentScript]:
+        return tuple(self._outcome["agents"])
+
+    def bring(self, agents: Sequence[AgentScript]) -> None:
+        """What plugins have for programs of this session; before it starts."""
+        self._outcome["agents"] = tuple(agents)
+
+    def companion(self, name: str) -> Iterator[bytes]:
+        return self._quarantine.companion(name)
 
     def now(self) -> float:
         return time.monotonic() - self._start

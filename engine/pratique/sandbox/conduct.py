@@ -16,6 +16,7 @@ from typing import Any
 from pratique.errors import CannotError, PratiqueError, UsageError
 from pratique.sandbox import hidden, inside
 from pratique.sandbox.hidden import Hidden
+from pratique.sandbox.companions import Company
 from pratique.sandbox.inside import Job
 from pratique.sandbox.mending import mend
 from pratique.sandbox.processes import Sampler
@@ -43,6 +44,7 @@ class Conductor:
         on_output: OnOutput,
         on_open: Callable[[str], None],
         terminal: Terminal | None,
+        company: Company,
     ) -> None:
         self._job = job
         self._room = room
@@ -50,6 +52,8 @@ class Conductor:
         self._on_output = on_output
         self._on_open = on_open
         self._terminal = terminal
+        self._company = company
+        self.lost: tuple[str, ...] = ()  # companions that ended before the program
         self._tail = b""
         self._status: int | None = None
         self._left = 0
@@ -81,7 +85,9 @@ class Conductor:
         try:
             for descriptor in self._job.output or ():
                 os.close(descriptor)
+            self._company.started()
             proc, opens, *controlling = self._await_ready(ours)
+            self._company.await_ready()
             sampler = Sampler(proc, started)
             sources = dict.fromkeys(controlling, 1) if outputs is None else {outputs[0]: 1, outputs[1]: 2}
             with self._signals(controlling):
@@ -215,6 +221,7 @@ class Conductor:
         self._status = message.get("ended", self._status)
         self._left = message.get("left", self._left)
         self._tasks = message.get("tasks", self._tasks)
+        self.lost = tuple(message.get("lost", self.lost))
         return bool(message)
 
     def _drain(self, descriptor: int, stream: int) -> bool:
@@ -262,5 +269,10 @@ def _failed(message: dict[str, Any], job: Job) -> PratiqueError:
         return UsageError(
             f"cannot start in the {step}: {reason.lower()}",
             hint="start from a directory on disk that the program's user may enter",
+        )
+    if step == "calls ended":
+        return PratiqueError(
+            f"who watches the program's calls ended ({text}), and the session with it; nothing was installed",
+            hint="run it again; if it happens again, `pratique doctor` says what this machine lacks",
         )
     return CannotError(f"the quarantine could not be set up ({step}: {text})", hint=mend(step, number, job.mapped))

@@ -1,7 +1,8 @@
-"""What happens between the fork and the program: three processes, each with one duty.
+"""What happens between the fork and the program: four processes, each with one duty.
 
 keeper: makes the name spaces, then waits. When the controller goes away, however it went, the keeper ends the session
 and gives the person's terminal its settings back.
+supervisor: answers the program's calls (see `calls`). When it ends, the keeper ends the session.
 first: process 1 of the session. Puts the new root together, steps into it, starts the program, reaps, and reports.
 When it ends, the kernel ends everything else.
 program: becomes the user it is to run as and is executed.
@@ -27,7 +28,9 @@ from typing import Any, Literal, NoReturn
 
 import msgspec
 
-from pratique.sandbox import cgroups, furnish, hidden, linux, privileges
+from pratique.sandbox import cgroups, companions, furnish, hidden, linux, privileges
+from pratique.sandbox.calls import supervisor
+from pratique.sandbox.companions import Seat
 from pratique.sandbox.descriptors import close_all_but
 from pratique.sandbox.hidden import Hidden
 from pratique.sandbox.layers import Layer, Step, overlay_options
@@ -54,6 +57,8 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     groups: tuple[str, ...] = ()  # directories of control groups to join
     memory: int | None  # bytes a single process may have, where no group bounds them together
     processes: int | None  # at a time, where no group bounds them
+    watching: supervisor.Watching | None = None  # None: nobody answers calls here, and nothing is logged
+    seats: tuple[Seat, ...] = ()  # of the companions
     controller: int = msgspec.field(default_factory=os.getpid)
 
 
@@ -88,7 +93,9 @@ def keep(job: Job, channel: socket.socket) -> NoReturn:
         os.setsid()
         privileges.default_signals()
         terminal = (job.terminal[0],) if job.terminal else ()
-        close_all_but(channel.fileno(), *(job.output or ()), *terminal, job.held)
+        watched = supervisor.descriptors(job.watching)
+        beside = companions.descriptors(job.seats)
+        close_all_but(channel.fileno(), *(job.output or ()), *terminal, job.held, *watched, *beside)
         controller, keeper = os.pidfd_open(job.controller), os.pidfd_open(os.getpid())
         if os.getppid() != job.controller:
             os._exit(0)  # it was killed before it could be watched
@@ -100,14 +107,17 @@ def keep(job: Job, channel: socket.socket) -> NoReturn:
         if link is not None:
             report.step = "network"
             link.join()
+        report.step = "calls"
+        observer = _Observer(job, report)
         linux.unshare(linux.CLONE_NEWPID)  # last: the next process forked is process 1, and none may come before
         first = os.fork()
         if first == 0:
             os.close(controller)
-            _first(job, report, keeper)
-        for descriptor in job.output or ():
+            _first(job, report, keeper, observer.link)
+        for descriptor in (*(job.output or ()), *beside):
             os.close(descriptor)
-        over = _wait_for_either(channel, controller, first, job)
+        over = _wait_for_either(channel, controller, first, observer.ended, job)
+        observer.end(report)
         if over == "controller":
             cgroups.remove_at_hand(groups)
         if link is not None:
@@ -131,17 +141,57 @@ def _make_namespaces(job: Job) -> None:
     (own / "gid_map").write_text(f"{gid} {gid} 1")
 
 
+class _Observer:
+    """The supervisor of calls, as the keeper has it. `link`: for the program and process 1; `ended`: its pidfd."""
+
+    def __init__(self, job: Job, report: _Reporter) -> None:
+        self.link: socket.socket | None = None
+        self.ended = -1  # what poll passes over
+        if job.watching is None:
+            return
+        proc = os.open("/proc", os.O_PATH | os.O_DIRECTORY)
+        ours, self.link = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        over, self._running = os.pipe()
+        self._pid = os.fork()
+        if self._pid == 0:
+            report.step = "calls ended"
+            with report.or_fail():
+                kept = (report.channel.fileno(), job.held, proc, ours.fileno(), over)
+                close_all_but(*kept, *supervisor.descriptors(job.watching))
+                supervisor.supervise(job.watching, proc, ours, over)
+        self.ended = os.pidfd_open(self._pid)
+        for descriptor in (proc, over):
+            os.close(descriptor)
+        ours.close()
+
+    def end(self, report: _Reporter) -> None:
+        """The session is over: let it write down the rest. If it was killed before, that is the session's failure."""
+        if self.link is None:
+            return
+        os.close(self._running)
+        self.link.close()
+        _, status = os.waitpid(self._pid, 0)
+        if os.WIFSIGNALED(status):
+            report.send({"failed": "calls ended", "errno": 0, "text": f"killed by signal {os.WTERMSIG(status)}"})
+
+
 def _wait_for_either(
-    channel: socket.socket, controller: int, first: int, job: Job
+    channel: socket.socket, controller: int, first: int, observer: int, job: Job
 ) -> Literal["session", "controller"]:
-    """Until the session or its controller ends: which did. What would end second is made to."""
+    """Until the session, its controller or the supervisor of calls ends; the session does with the other two.
+
+    Which it was: the controller, or not.
+    """
     ended = os.pidfd_open(first)
     poll = select.poll()
     poll.register(ended, select.POLLIN)
     poll.register(controller, select.POLLIN)  # its end of the channel may be open still, in a process it forked
     poll.register(channel, 0)  # hang-up only: the messages are for the controller
-    alone = not dict(poll.poll()).keys().isdisjoint((controller, channel.fileno()))
-    if alone:
+    if observer >= 0:
+        poll.register(observer, select.POLLIN)
+    over = dict(poll.poll()).keys()
+    alone = not over.isdisjoint((controller, channel.fileno()))
+    if ended not in over:
         signal.pidfd_send_signal(ended, signal.SIGKILL)
     os.waitpid(first, 0)
     # Whichever ended first: a controller that is killed takes the program's terminal and so the program with it, well
@@ -155,7 +205,7 @@ def _wait_for_either(
 # -- process 1 --------------------------------------------------------------------------------------------------------
 
 
-def _first(job: Job, report: _Reporter, keeper: int) -> NoReturn:
+def _first(job: Job, report: _Reporter, keeper: int, link: socket.socket | None) -> NoReturn:
     with report.or_fail():
         linux.prctl(linux.PR_SET_PDEATHSIG, signal.SIGKILL)
         if select.select([keeper], [], [], 0)[0]:
@@ -166,6 +216,8 @@ def _first(job: Job, report: _Reporter, keeper: int) -> NoReturn:
         cgroups.join(job.groups)
         linux.unshare(linux.CLONE_NEWCGROUP)  # now, so that the session's group is the topmost it sees
         privileges.spare_from_memory_killer()
+        report.step = "companions"
+        beside = companions.start(job.seats, mapped=job.mapped)
         notes = _build_root(job, report)
         report.step = "pivot"
         os.chdir(job.spec.place / "root")
@@ -192,11 +244,14 @@ def _first(job: Job, report: _Reporter, keeper: int) -> NoReturn:
         report.step = "program"
         program = os.fork()
         if program == 0:
-            _program(job, slave, report)
+            _program(job, slave, report, link)
+        if link is not None:
+            supervisor.introduce(program, link)
+            link.close()
         for descriptor in (*(job.output or ()), *(() if slave is None else (slave,))):
             os.close(descriptor)
         privileges.keep_only(frozenset())
-        _reap(program, report)
+        _reap(program, beside, report)
     os._exit(0)
 
 
@@ -271,20 +326,30 @@ def _put_as_planned(step: Step, target: Path, job: Job, stand_ins: bool) -> None
             furnish.cover(target, "/dev/null")
 
 
-def _reap(program: int, report: _Reporter) -> None:
+def _reap(program: int, beside: dict[int, str], report: _Reporter) -> None:
+    """Until the program has ended, and what it left running has had its time. `beside`: the companions, by pid."""
+    lost = []
     while True:
         pid, status = os.waitpid(-1, 0)
         if pid == program:
             break
+        if pid in beside:
+            lost.append(beside.pop(pid))
     report.send({"ended": os.waitstatus_to_exitcode(status)})
     deadline = time.monotonic() + GRACE
     left = 0
     with contextlib.suppress(ChildProcessError):  # none left
         while time.monotonic() < deadline:
-            if os.waitpid(-1, os.WNOHANG)[0] == 0:
+            pid, _ = os.waitpid(-1, os.WNOHANG)
+            if pid in beside:
+                lost.append(beside.pop(pid))
+            elif pid == 0:
+                if beside and _running() == len(beside):
+                    break  # nothing but them
                 time.sleep(0.005)
-        left = _running()
-    report.send({"left": left, "tasks": _tasks()})
+        left = _running() - len(beside)
+    companions.end(beside)
+    report.send({"left": left, "tasks": 0 if beside or lost else _tasks(), "lost": lost})
 
 
 def _tasks() -> int:
@@ -311,7 +376,7 @@ def _running() -> int:
 # -- the program ------------------------------------------------------------------------------------------------------
 
 
-def _program(job: Job, slave: int | None, report: _Reporter) -> NoReturn:
+def _program(job: Job, slave: int | None, report: _Reporter, link: socket.socket | None) -> NoReturn:
     with report.or_fail():
         spec = job.spec
         os.setsid()
@@ -327,8 +392,12 @@ def _program(job: Job, slave: int | None, report: _Reporter) -> NoReturn:
         privileges.bound(spec, job.largest_file, job.memory)
         privileges.become(spec, mapped=job.mapped)
         os.chdir(spec.directory)
-        report.step = f"execute {spec.command[0]}"
         privileges.default_signals()
+        if job.watching is not None and link is not None:
+            report.step = "calls"
+            linux.prctl(linux.PR_SET_DUMPABLE, 1)  # the supervisor reads what it executes out of its memory
+            supervisor.put_on(supervisor.filter_for(job.watching), link)
+        report.step = f"execute {spec.command[0]}"
         _execute(spec)
     os._exit(125)
 

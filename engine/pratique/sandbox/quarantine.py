@@ -7,19 +7,28 @@ import errno
 import json
 import os
 import queue
+import socket
 import stat
 import sys
-from collections.abc import Iterable, Mapping
+import threading
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import msgspec
 
 from pratique import places
 from pratique.errors import CannotError
+from pratique.events import Event
+from pratique.hookspecs import Companion
 from pratique.recording import Effect
 from pratique.sandbox import cgroups, hidden, layers, leftovers, restored
 from pratique.sandbox.beneath import Beneath
+from pratique.sandbox.calls import elf, listener
+from pratique.sandbox.calls import log as calllog
+from pratique.sandbox.calls.supervisor import Watching
+from pratique.sandbox.calls.supervisor import descriptors as supervisor_descriptors
 from pratique.sandbox.commit import commit
+from pratique.sandbox.companions import Company
 from pratique.sandbox.conduct import Conductor, OnOutput, OnTick
 from pratique.sandbox.effects import read_effects
 from pratique.sandbox.environment import without_ways_out
@@ -54,6 +63,9 @@ class Quarantine:
         self.spec = spec
         self.notes: tuple[str, ...] = ()  # in words: what is not as it would be on the host
         self.opened: queue.SimpleQueue[str] = queue.SimpleQueue()  # hidden paths, as they are opened
+        self.holds: socket.socket | None = None  # our end of the channel about held processes (see `calls.holding`)
+        self._company = Company(())
+        self._over = threading.Event()
         self._kept: _Kept | None = None
         self._conductor: Conductor | None = None
         self._keep = False
@@ -103,6 +115,8 @@ class Quarantine:
             try:
                 return self._run(room, held, group, on_tick, on_output or _write_through)
             finally:
+                self._over.set()
+                self._company.end()
                 self.notes = (*self.notes, *group.unbounded(), *group.told())
 
     def _run(
@@ -136,6 +150,8 @@ class Quarantine:
             groups=tuple(map(str, group.directories)),
             memory=None if "memory" in group.bounded else group.bounds.memory,
             processes=None if "pids" in group.bounded else group.bounds.processes,
+            watching=self._watching(),
+            seats=tuple(self._company.seats),
         )
         with terminal or contextlib.nullcontext():
             self._conductor = Conductor(
@@ -145,12 +161,61 @@ class Quarantine:
                 on_output=on_output,
                 on_open=self.opened.put,
                 terminal=terminal,
+                company=self._company,
             )
             try:
-                return self._conductor.run(readers)
+                ended = self._conductor.run(readers)
+                return ended if job.watching is None else self._with_calls(ended)
             finally:
-                self.notes = (*self.notes, *self._conductor.notes)
+                for descriptor in supervisor_descriptors(job.watching):
+                    os.close(descriptor)
+                self.notes = (*self.notes, *self._conductor.notes, *self._company.notes)
+                self._company.end(self._conductor.lost)
                 self._conductor = None
+
+    def _watching(self) -> Watching | None:
+        """What the supervisor is told; None when this kernel has no way to ask one."""
+        if not listener.available():
+            self.notes = (*self.notes, "this kernel cannot hand system calls to an observer: they are not logged")
+            return None
+        spec = self.spec
+        theirs = self._company.take_holding()
+        if spec.hold:
+            self.holds, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+            theirs = other.detach()
+        return Watching(
+            log=os.open(self._calls, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC, 0o600),
+            deny=spec.deny,
+            emulate=spec.emulate,
+            home=spec.home,
+            hold=spec.hold or self._company.hold,
+            holds=theirs,
+            i386=elf.is_i386(spec.command[0], spec.environment.get("PATH", os.defpath)),
+        )
+
+    def _with_calls(self, ended: Ended) -> Ended:
+        less = calllog.counts(self._calls)
+        if number := less.get("unreadable"):
+            self.notes = (*self.notes, f"{number} calls could not be read: their programs are hidden from this user")
+        if number := less.get("overdue"):
+            self.notes = (*self.notes, f"{number} programs ran on before they were looked into")
+        return msgspec.structs.replace(ended, processes=calllog.processes(self._calls) or ended.processes)
+
+    @property
+    def _calls(self) -> Path:
+        return self.spec.place / "calls.jsonl"
+
+    def calls(self) -> Iterator[Event]:
+        """What the program and its processes asked of the kernel, in order, as it comes; ends when the program has."""
+        return calllog.follow(self._calls, self._over.is_set)
+
+    def accompany(self, companions: Iterable[Companion]) -> None:
+        """Have these processes beside the program when it runs (see `pratique.sandbox.companions`)."""
+        self._company = Company(companions)
+
+    def companion(self, name: str) -> Iterator[bytes]:
+        """What the companion of that name says, line by line; see `Company.lines`."""
+        return self._company.lines(name)
 
     def interrupt(self) -> None:
         """End a running session; `run` returns with `interrupted`. From any thread."""
@@ -243,7 +308,7 @@ class Quarantine:
         place = self.spec.place
         for name in ("upper", "work", "root", "stand-ins"):
             remove_tree(place / name)
-        for name in ("quarantine.json", restored.NAME, leftovers.KEPT, log.NAME, leftovers.HELD):
+        for name in ("quarantine.json", restored.NAME, leftovers.KEPT, log.NAME, self._calls.name, leftovers.HELD):
             (place / name).unlink(missing_ok=True)
         with contextlib.suppress(OSError):
             place.rmdir()

@@ -7,6 +7,7 @@ from typing import Literal
 
 import msgspec
 
+from pratique.policy.model import Step
 from pratique.recording import Process
 
 #: Longest tail of the program's output kept, bytes.
@@ -29,6 +30,9 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True):
     hide: tuple[str, ...] = ()  # globs; `~` is `home`
     network: Literal["none", "observed", "host"] = "none"
     destinations: tuple[str, ...] = ()  # what an observed network leads to: names, patterns, addresses; (): anywhere
+    deny: tuple[Step, ...] = ()  # acts that are refused
+    emulate: tuple[Step, ...] = ()  # acts that only seem to work
+    hold: tuple[str, ...] = ()  # globs of programs held when they start (see `calls.holding`)
     timeout: float | None = None  # s
     attended: bool = False  # somebody sits at the terminal: the program gets one of its own
     size_limit: int | None = None  # bytes the program may write, all files together
@@ -54,7 +58,7 @@ class Ended(msgspec.Struct, frozen=True, kw_only=True):
     interrupted: bool = False
     processes_left: int = 0  # what the program left running, and was killed
     tasks: int = 0  # processes and threads there have been, exactly; 0 when it was cut short
-    processes: tuple[Process, ...] = ()  # as far as seen: very short ones are missed
+    processes: tuple[Process, ...] = ()  # each program run; without the call log those that ran long enough to be seen
     output_tail: bytes = b""
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 from pratique.events import Event
+from pratique.hookspecs import AgentScript
 from pratique.policy.model import SessionPlan
 from pratique.recording import Component, Effect, FileState, Process
 from pratique.subject import Subject
@@ -44,8 +45,11 @@ class FakeSession:
         files_before: Mapping[str, bytes | str] | None = None,
         opened: Iterable[str] = (),
         reached: Iterable[Event] = (),
+        calls: Iterable[Event] = (),
         processes: Sequence[Process] = (),
         components: Sequence[Component] = (),
+        agents: Sequence[AgentScript] = (),
+        companions: Mapping[str, Sequence[bytes]] | None = None,
         duration: float = 1.0,
     ) -> None:
         self.id = id
@@ -58,8 +62,11 @@ class FakeSession:
         self._before = {path: _bytes(content) for path, content in (files_before or {}).items()}
         self._opened = tuple(opened)
         self._reached = tuple(reached)
+        self._calls = tuple(calls)
         self._processes = tuple(processes) or (Process(id=0, program=self.subject.path),)
         self._components = tuple(components) or (Component(name=self.subject.name),)
+        self._agents = tuple(agents)
+        self._companions = dict(companions or {})
         self._duration = duration
 
     def view(self, settings: Mapping[str, Any]) -> FakeSession:
@@ -97,6 +104,15 @@ class FakeSession:
 
     def reached(self) -> Iterator[Event]:
         return iter(self._reached)
+
+    def calls(self) -> Iterator[Event]:
+        return iter(self._calls)
+
+    def agents(self) -> Sequence[AgentScript]:
+        return self._agents
+
+    def companion(self, name: str) -> Iterator[bytes]:
+        return iter(self._companions.get(name, ()))
 
     def now(self) -> float:
         return self._duration

@@ -1,0 +1,159 @@
+"""What a path in a call names: absolute, links resolved, as the session sees it.
+
+The supervisor's root directory is the session's, so the kernel itself resolves what is above the last name. Processes
+are looked up in a /proc of the supervisor's own pid name space, which is not in that root: it comes as a descriptor.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import stat
+import struct
+from typing import Final, NamedTuple
+
+_libc: Final = ctypes.CDLL(None, use_errno=True)
+
+#: Links followed at the end of one path; Linux itself gives up after as many.
+_MOST_LINKS: Final = 40
+_HERE: Final = 0xFFFFFF9C  # AT_FDCWD, <linux/fcntl.h>
+_SYS_OPENAT2: Final = 437
+_RESOLVE_IN_ROOT: Final = 0x10  # <linux/openat2.h>
+_DIRECTORY: Final = os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC
+_ANY: Final = os.O_PATH | os.O_CLOEXEC
+
+#: Paths that mean something else to each process.
+_OWN: Final = {b"/proc/self": b"", b"/proc/thread-self": b"", b"/dev/fd": b"/fd"}
+_OWN_STREAMS: Final = {b"/dev/stdin": b"/fd/0", b"/dev/stdout": b"/fd/1", b"/dev/stderr": b"/fd/2"}
+
+
+class Place(NamedTuple):
+    """Where a path leads. `mode` is that of what is there (0: nothing)."""
+
+    path: str
+    mode: int
+
+    @property
+    def type(self) -> str:
+        """In the words of `file.create`."""
+        return TYPES.get(stat.S_IFMT(self.mode), "")
+
+
+TYPES: Final = {
+    stat.S_IFREG: "file", stat.S_IFDIR: "directory", stat.S_IFLNK: "link", stat.S_IFIFO: "fifo",
+    stat.S_IFSOCK: "socket", stat.S_IFBLK: "device", stat.S_IFCHR: "device",
+}  # fmt: skip
+
+
+class Names:
+    """`proc`: descriptor of a /proc that shows the session's threads by the numbers notifications have."""
+
+    def __init__(self, proc: int) -> None:
+        self._proc = proc
+        self._own = os.open("self/fd", _DIRECTORY, dir_fd=proc)
+        self.confined = False  # set when somebody in the session has changed its root directory
+
+    def place(self, thread: int, directory: int, name: bytes, *, follow: bool) -> Place | None:
+        """Where `name` leads from an open directory (or AT_FDCWD). None: the directory it should be in is not there.
+
+        `follow`: as calls do that work on what a link leads to; a link that leads nowhere names where it leads to.
+        """
+        if not name:
+            return None
+        for _ in range(_MOST_LINKS):
+            if follow and name.startswith((b"/proc/", b"/dev/")) and (jump := self._jump(thread, directory, name)):
+                return jump
+            above, _, last = name.rpartition(b"/")
+            if name[:1] == b"/":
+                above = above or b"/"
+            if last in (b"", b".", b".."):
+                above, last = name, b""
+            try:
+                descriptor = self._open(thread, directory, above, _DIRECTORY)
+            except (OSError, ValueError):
+                return None
+            try:
+                path = self._path(descriptor)
+                if not last:
+                    return Place(path, os.fstat(descriptor).st_mode)
+                try:
+                    mode = os.stat(last, dir_fd=descriptor, follow_symlinks=False).st_mode
+                except FileNotFoundError:
+                    mode = 0
+                except OSError:
+                    return None  # the name is too long, say
+                if not (follow and stat.S_ISLNK(mode)):
+                    return Place(f"{path if path != '/' else ''}/{os.fsdecode(last)}", mode)
+                target = os.readlink(last, dir_fd=descriptor)
+            except OSError:
+                return None
+            finally:
+                os.close(descriptor)
+            name = target if target[:1] == b"/" else os.fsencode(path) + b"/" + target
+        return None
+
+    def descriptor(self, thread: int, number: int) -> Place | None:
+        """What an open descriptor of the thread leads to. None: there is none, or it is no file (a pipe, a socket)."""
+        try:
+            path = os.readlink(f"{thread}/fd/{number & 0xFFFFFFFF}", dir_fd=self._proc)
+            if path[:1] != "/":
+                return None
+            mode = os.stat(f"{thread}/fd/{number & 0xFFFFFFFF}", dir_fd=self._proc).st_mode
+        except OSError:
+            return None
+        return Place(path.removesuffix(" (deleted)") if not path.startswith("/memfd:") else path, mode)
+
+    def working_directory(self, thread: int) -> str:
+        try:
+            return os.readlink(f"{thread}/cwd", dir_fd=self._proc)
+        except OSError:
+            return ""
+
+    def _open(self, thread: int, directory: int, name: bytes, flags: int) -> int:
+        """A descriptor of `name`, followed to the end."""
+        if name[:1] == b"/":
+            if self.confined and (inner := self._confined(thread, name, flags)) is not None:
+                return inner
+            for own, instead in _OWN.items():
+                if name.startswith(own) and name[len(own) : len(own) + 1] in (b"", b"/"):
+                    return os.open(b"%d%b%b" % (thread, instead, name[len(own) :]), flags, dir_fd=self._proc)
+            return os.open(name, flags)
+        own_place = b"cwd" if directory & 0xFFFFFFFF == _HERE else b"fd/%d" % (directory & 0xFFFFFFFF)
+        if self.confined:
+            base = os.readlink(b"%d/%b" % (thread, own_place), dir_fd=self._proc)
+            root = os.readlink(b"%d/root" % thread, dir_fd=self._proc)
+            if root != b"/" and (base + b"/").startswith(root + b"/"):
+                inner = self._confined(thread, base[len(root) :] + b"/" + name, flags)
+                if inner is not None:
+                    return inner
+        return os.open(b"%d/%b/%b" % (thread, own_place, name), flags, dir_fd=self._proc)
+
+    def _confined(self, thread: int, name: bytes, flags: int) -> int | None:
+        """The same where links cannot lead out of the thread's own root; None when it has the session's."""
+        if os.readlink(f"{thread}/root", dir_fd=self._proc) == "/":
+            return None
+        root = os.open(f"{thread}/root", _DIRECTORY, dir_fd=self._proc)
+        try:
+            how = struct.pack("=QQQ", flags, 0, _RESOLVE_IN_ROOT)
+            opened = int(_libc.syscall(_SYS_OPENAT2, root, name, how, len(how)))
+            if opened < 0:
+                number = ctypes.get_errno()
+                raise OSError(number, os.strerror(number), name)
+            return opened
+        finally:
+            os.close(root)
+
+    def _jump(self, thread: int, directory: int, name: bytes) -> Place | None:
+        """Links below /proc lead to things, not to names: /proc/self/fd/1 may be a file, or a pipe without any name."""
+        name = _OWN_STREAMS.get(name, name)
+        try:
+            opened = self._open(thread, directory, name, _ANY)
+        except OSError:
+            return None
+        try:
+            return Place(self._path(opened).removesuffix(" (deleted)"), os.fstat(opened).st_mode)
+        finally:
+            os.close(opened)
+
+    def _path(self, descriptor: int) -> str:
+        return os.readlink(str(descriptor), dir_fd=self._own)

@@ -1,0 +1,218 @@
+"""Calls that start programs and reach other processes: `process.*`, and what a command line asks of the system."""
+
+from __future__ import annotations
+
+import os
+import stat
+import struct
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from pratique.sandbox.calls import commands, memory
+from pratique.sandbox.calls.context import Answered, Context, Decode
+from pratique.sandbox.calls.images import Executed
+from pratique.sandbox.calls.listener import Notification
+from pratique.sandbox.calls.naming import Place
+
+_HERE: Final = 0xFFFFFF9C  # AT_FDCWD
+_AT_EMPTY_PATH: Final = 0x1000
+_AT_SYMLINK_NOFOLLOW: Final = 0x100
+#: Interpreters that are scripts themselves, followed as deep as Linux does.
+_MOST_INTERPRETERS: Final = 5
+_FIRST_LINE: Final = 256  # BINPRM_BUF_SIZE, <linux/binfmts.h>
+_EXECUTABLE: Final = 0o111
+_MOST_ABOVE: Final = 1000
+
+
+class _Image(NamedTuple):
+    """What the kernel makes of a file to be executed."""
+
+    program: str
+    arguments: list[str]
+
+
+def _execve(ctx: Context, call: Notification) -> Answered:
+    name = memory.text(call.thread, call.a)
+    place = None if name is None else ctx.names.place(call.thread, _HERE, name, follow=True)
+    return _executed(ctx, call, place, name or b"", call.b)
+
+
+def _execveat(ctx: Context, call: Notification) -> Answered:
+    name = memory.text(call.thread, call.b)
+    if name is None:
+        return None
+    if not name and call.e & _AT_EMPTY_PATH:
+        place = ctx.names.descriptor(call.thread, call.a)
+        return _executed(ctx, call, place, b"/dev/fd/%d" % (call.a & 0xFFFFFFFF), call.c)
+    place = ctx.names.place(call.thread, call.a, name, follow=not call.e & _AT_SYMLINK_NOFOLLOW)
+    return _executed(ctx, call, place, name, call.c)
+
+
+def _executed(ctx: Context, call: Notification, place: Place | None, name: bytes, address: int) -> Answered:
+    """Looking for a program along the PATH tries many names: only what can be executed is told."""
+    if place is None or not stat.S_ISREG(place.mode) or not place.mode & _EXECUTABLE:
+        return None
+    arguments = [os.fsdecode(one) for one in memory.texts(call.thread, address, ctx.machine.word)]
+    image = _image(ctx, call, place, os.fsdecode(name), arguments)
+    if image is None:
+        return None
+    executed = Executed(image.program, tuple(image.arguments), ctx.names.working_directory(call.thread))
+    answer = ctx.ask(call, "process.exec", path=place.path, arguments=" ".join(arguments))
+    if answer is not None:
+        return ctx.tell(call, "process.exec", path=place.path, arguments=" ".join(arguments)) or answer
+    asked = commands.asked(arguments, place.path)
+    for one in asked:  # a refused attempt is counted for who made it
+        if (answer := ctx.ask(call, one.kind, **one.fields)) is not None and answer.error:
+            ctx.tell(call, one.kind, **one.fields)
+            return answer
+    if ctx.images.execute(call.thread, executed) is None:
+        return None
+    ctx.tell(call, "process.exec", path=place.path, arguments=" ".join(arguments))
+    for one in asked:
+        ctx.tell(call, one.kind, **one.fields)  # what is emulated is so by a stand-in: the call is made
+    return None
+
+
+def _image(ctx: Context, call: Notification, place: Place, name: str, arguments: list[str]) -> _Image | None:
+    """The program that will run, and its arguments: for a script, its interpreter's. None: it is no program."""
+    program = place.path
+    for _ in range(_MOST_INTERPRETERS):
+        first = _beginning(ctx, call, program, name)
+        if first is None:
+            return _Image(program, arguments)  # for executing only: no script then
+        if not first.startswith(b"#!"):
+            return _Image(program, arguments) if first.startswith(b"\x7fELF") else None
+        words = first[2:].split(b"\n", 1)[0].strip().split(None, 1)
+        if not words:
+            return None
+        interpreter = ctx.names.place(call.thread, _HERE, words[0], follow=True)
+        if interpreter is None or not interpreter.mode & _EXECUTABLE:
+            return None
+        arguments = [*map(os.fsdecode, words), name, *arguments[1:]]
+        program, name = interpreter.path, os.fsdecode(words[0])
+    return None
+
+
+def _beginning(ctx: Context, call: Notification, path: str, name: str) -> bytes | None:
+    try:
+        if path.startswith("/memfd:"):
+            number = name.rpartition("/")[2]
+            descriptor = os.open(f"{call.thread}/fd/{number}", os.O_RDONLY | os.O_CLOEXEC, dir_fd=ctx.proc)
+        else:
+            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_NOCTTY)
+    except OSError:
+        return None
+    try:
+        return os.pread(descriptor, _FIRST_LINE, 0)
+    except OSError:
+        return None
+    finally:
+        os.close(descriptor)
+
+
+def _end(ctx: Context, call: Notification) -> Answered:
+    ctx.images.before_end(call.thread)
+    return None
+
+
+def _chroot(ctx: Context, call: Notification) -> Answered:
+    ctx.names.confined = True
+    return None
+
+
+# -- reaching others --------------------------------------------------------------------------------------------------
+
+
+def _kill(ctx: Context, call: Notification) -> Answered:
+    return _signalled(ctx, call, _signed(call.a), call.b)
+
+
+def _tkill(ctx: Context, call: Notification) -> Answered:
+    return _signalled(ctx, call, _signed(call.a), call.b)
+
+
+def _tgkill(ctx: Context, call: Notification) -> Answered:
+    return _signalled(ctx, call, _signed(call.a), call.c)
+
+
+def _queued_to_thread(ctx: Context, call: Notification) -> Answered:
+    return _signalled(ctx, call, _signed(call.a), call.c)
+
+
+def _by_pidfd(ctx: Context, call: Notification) -> Answered:
+    try:
+        info = os.open(f"{call.thread}/fdinfo/{call.a & 0xFFFFFFFF}", os.O_RDONLY | os.O_CLOEXEC, dir_fd=ctx.proc)
+    except OSError:
+        return None
+    try:
+        content = os.read(info, 4096)
+    finally:
+        os.close(info)
+    at = content.find(b"\nNSpid:")
+    if at < 0:
+        return None
+    return _signalled(ctx, call, int(content[at + 7 : content.index(b"\n", at + 1)].split()[-1]), call.b)
+
+
+def _signalled(ctx: Context, call: Notification, target: int, number: int) -> Answered:
+    """Inside, only the session's own processes have a number; any other is somebody the installer did not start."""
+    number &= 0xFFFFFFFF
+    if not number or target == ctx.images.inside(call.thread):
+        return None
+    if target in (0,) or target < -1:
+        return ctx.tell(call, "process.signal", target="", signal=number, outside=False)
+    program = _program(target) if target > 1 else ""
+    return ctx.tell(call, "process.signal", target=program, signal=number, outside=not program)
+
+
+def _ptrace(ctx: Context, call: Notification) -> Answered:
+    return _traced(ctx, call, _signed(call.b))
+
+
+def _vm_writev(ctx: Context, call: Notification) -> Answered:
+    return _traced(ctx, call, _signed(call.a))
+
+
+def _traced(ctx: Context, call: Notification, target: int) -> Answered:
+    """Of its own descendants a program may be the debugger; of anybody else it may not."""
+    own = ctx.images.inside(call.thread)
+    if target == own:
+        return None
+    if not _descends(target, own):
+        return ctx.refuse(call, "process.trace", target=_program(target))
+    return ctx.tell(call, "process.trace", target=_program(target))
+
+
+def _signed(value: int) -> int:
+    value &= 0xFFFFFFFF
+    return int(struct.unpack("=i", struct.pack("=I", value))[0])
+
+
+def _program(inside: int) -> str:
+    """The program of a process of the session, by its number there; "" when there is none."""
+    try:
+        return str(Path(f"/proc/{inside}/exe").readlink())
+    except OSError:
+        return ""
+
+
+def _descends(process: int, ancestor: int) -> bool:
+    for _ in range(_MOST_ABOVE):
+        if process == ancestor:
+            return True
+        if process <= 1:
+            return False
+        try:
+            with open(f"/proc/{process}/stat", "rb") as file:
+                process = int(file.read(1024).rpartition(b")")[2].split()[1])
+        except (OSError, ValueError, IndexError):
+            return False
+    return False
+
+
+CALLS: Final[dict[str, Decode]] = {
+    "execve": _execve, "execveat": _execveat, "exit": _end, "exit_group": _end, "chroot": _chroot,
+    "kill": _kill, "tkill": _tkill, "tgkill": _tgkill, "rt_sigqueueinfo": _kill,
+    "rt_tgsigqueueinfo": _queued_to_thread, "pidfd_send_signal": _by_pidfd,
+    "ptrace": _ptrace, "process_vm_writev": _vm_writev,
+}  # fmt: skip

@@ -1,0 +1,269 @@
+"""The process that answers a session's calls, outside of the session's pid name space: nobody there can reach it.
+
+It is single on purpose: calls are put down in the order they are answered, and what is put down has not happened yet.
+When it ends, however it ends, the kernel fails every call it would have been asked about, and the keeper ends the
+session.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import resource
+import select
+import signal
+import socket
+import sys
+import time
+from typing import Final, NoReturn
+
+import msgspec
+
+from pratique.policy.model import Step
+from pratique.sandbox import linux
+from pratique.sandbox.calls import bpf, files, listener, machine, memory, network, numbers, programs, treatment
+from pratique.sandbox.calls.answers import Answers
+from pratique.sandbox.calls.context import EPERM, Answer, Context, Decode, Gone, Hold
+from pratique.sandbox.calls.holding import Holding
+from pratique.sandbox.calls.images import Images
+from pratique.sandbox.calls.listener import Notification
+from pratique.sandbox.calls.log import Writer
+from pratique.sandbox.calls.naming import Names
+from pratique.sandbox.calls.numbers import I386, LAST_KNOWN, Machine
+
+#: Longest that an event waits to be written down when nothing else happens, s.
+_IDLE: Final = 0.02
+_CALLS: Final[dict[str, Decode]] = {**files.CALLS, **programs.CALLS, **network.CALLS, **machine.CALLS}
+#: What is refused when it cannot even be read.
+_NEVER_MADE: Final = frozenset({*machine.CALLS, "ptrace", "process_vm_writev"})
+
+
+class Watching(msgspec.Struct, frozen=True, kw_only=True):
+    """What the supervisor needs to know, decided before it starts."""
+
+    log: int  # descriptor of the call log
+    deny: tuple[Step, ...] = ()
+    emulate: tuple[Step, ...] = ()
+    home: str = "/root"
+    hold: tuple[str, ...] = ()  # globs of programs
+    holds: int | None = None  # descriptor of the channel about them
+    i386: bool = False  # the program is a 32-bit one; else such calls end whoever makes them
+
+
+def descriptors(watching: Watching | None) -> tuple[int, ...]:
+    """Those the supervisor must have kept open for it."""
+    if watching is None:
+        return ()
+    return (watching.log, *(() if watching.holds is None else (watching.holds,)))
+
+
+def filter_for(watching: Watching) -> bytes:
+    """The filter the program gets."""
+    native = numbers.native()
+    assert native is not None, "asked after before: listener.available()"
+    table = treatment.table(holds=bool(watching.hold))
+    machines = (native, I386) if watching.i386 and native is numbers.X86_64 else (native,)
+    return bpf.assemble([(machine, table) for machine in machines], treatment.COMMONEST)
+
+
+def put_on(code: bytes, link: socket.socket) -> None:
+    """In the program, last of all before it is executed: take the filter on, and wait until somebody serves it.
+
+    Nothing here makes a call that the filter asks about. Raises `OSError`.
+    """
+    descriptor = listener.install(code)
+    link.send(b"%d" % descriptor)
+    if link.recv(16) != b"go":
+        raise ConnectionResetError(104, "the call log's supervisor has ended", "seccomp")
+    os.close(descriptor)
+
+
+def introduce(program: int, link: socket.socket) -> None:
+    """In process 1: tell the supervisor who the program is."""
+    pidfd = os.pidfd_open(program)
+    socket.send_fds(link, [b"program"], [pidfd])
+    os.close(pidfd)
+
+
+def supervise(watching: Watching, proc: int, link: socket.socket, over: int) -> NoReturn:
+    """The supervisor's whole life, right after the fork.
+
+    `proc`: descriptor of a /proc of this process's own pid name space. `link`: to the program and process 1.
+    `over`: ends when the session is over.
+    """
+    linux.prctl(linux.PR_SET_PDEATHSIG, signal.SIGKILL)
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    served = _meet(link)
+    # From here on this process's root is the session's: nothing there must ever be taken for a module of ours.
+    sys.meta_path.clear()
+    if served is None:
+        os._exit(0)  # the session ended before the program was started
+    supervisor = _Supervisor(watching, proc, *served, over)
+    link.send(b"go")
+    link.close()
+    supervisor.serve()
+    os._exit(0)
+
+
+def _meet(link: socket.socket) -> tuple[int, int] | None:
+    """(listener, pidfd of the program), once both have been told; None when they never will be."""
+    pidfd = number = None
+    while pidfd is None or number is None:
+        data, descriptors, _, _ = socket.recv_fds(link, 64, 1, socket.MSG_CMSG_CLOEXEC)
+        if not data:
+            return None
+        if descriptors:
+            pidfd = descriptors[0]
+        else:
+            number = int(data)
+    return listener.take_descriptor(pidfd, number), pidfd
+
+
+class _Supervisor:
+    def __init__(self, watching: Watching, proc: int, listening: int, program: int, over: int) -> None:
+        self._listener = listening
+        self._over = over
+        self._epoll = select.epoll()
+        self._pidfds: dict[int, int] = {}  # pidfd -> process
+        self._started = time.monotonic()
+        self._log = Writer(watching.log)
+        self._holding = Holding(
+            watching.hold, watching.home, socket.socket(fileno=watching.holds) if watching.holds is not None else None
+        )
+        native = numbers.native()
+        assert native is not None
+        self._native = native
+        self._ctx = Context(
+            proc=proc,
+            listener=listening,
+            names=Names(proc),
+            images=Images(proc, self._log.process, self._now, self._watch),
+            log=self._log,
+            answers=Answers(watching.deny, watching.emulate, watching.home),
+            now=self._now,
+            machine=native,
+        )
+        self._decoders = {native.audit: self._table(native)}
+        if watching.i386:
+            self._decoders[I386.audit] = self._table(I386)
+        self._machines = {one.audit: one for one in numbers.MACHINES}
+        listener.answer_on_our_processor(listening)
+        self._ctx.images.begin(_number_of(program, proc))
+        self._epoll.register(listening, select.EPOLLIN)
+        self._epoll.register(over, select.EPOLLIN)
+        if self._holding.channel is not None:
+            self._epoll.register(self._holding.channel, select.EPOLLIN)
+
+    def _table(self, machine: Machine) -> list[Decode | None]:
+        table: list[Decode | None] = [None] * (LAST_KNOWN + 1)
+        for call, decode in (*_CALLS.items(), ("prlimit64", self._holding.ask)):
+            number = numbers.number(call, machine)
+            if number is not None:
+                table[number] = decode
+        return table
+
+    def _now(self) -> float:
+        return time.monotonic() - self._started
+
+    def _watch(self, pidfd: int, process: int) -> None:
+        self._pidfds[pidfd] = process
+        self._epoll.register(pidfd, select.EPOLLIN)
+
+    def serve(self) -> None:
+        """Until the session is over."""
+        room = listener.room()
+        held = self._holding
+        holds = held.channel.fileno() if held.channel is not None else -1
+        while True:
+            timeout = _IDLE if self._log.waiting else held.wait()
+            ready = self._epoll.poll(timeout)
+            if not ready:
+                self._log.flush()
+                for call in held.late():
+                    listener.go_on(self._listener, call)
+                continue
+            calls = ended = False
+            # Ends first: a number that is given out again must not be taken for its former owner's.
+            for descriptor, what in ready:
+                if descriptor == self._listener:
+                    calls = bool(what & select.EPOLLIN)
+                    if not calls:  # nobody is left who could make one
+                        self._epoll.unregister(self._listener)
+                elif descriptor == self._over:
+                    ended = True
+                elif descriptor == holds:
+                    for call in held.heard():
+                        listener.go_on(self._listener, call)
+                    if held.channel is None:
+                        self._epoll.unregister(holds)
+                        holds = -1
+                else:
+                    process = self._pidfds.pop(descriptor)
+                    self._ctx.images.ended(process)
+                    self._ctx.release(process)
+            if calls:
+                notification = listener.receive(self._listener, room)
+                if notification is not None:
+                    self._answer(notification)
+            elif ended:
+                break
+        self._ctx.release()
+        for name, number in (("unreadable", self._ctx.unreadable), ("overdue", held.overdue)):
+            if number:
+                self._log.count(name, number)
+        self._log.flush()
+
+    def _answer(self, call: Notification) -> None:
+        table = self._decoders.get(call.machine)
+        if table is None or call.number > LAST_KNOWN:
+            self._foreign(call)
+            return
+        if call.machine != self._ctx.machine.audit:
+            self._ctx.machine = self._machines[call.machine]
+        decode = table[call.number]
+        try:
+            answer = decode(self._ctx, call) if decode is not None else None
+        except Gone:
+            answer = None  # nobody waits for it
+        except memory.Unreadable:
+            self._ctx.unreadable += 1
+            answer = EPERM if numbers.name(call.number, self._ctx.machine) in _NEVER_MADE else None
+        if answer is None:
+            listener.go_on(self._listener, call.id)
+        elif isinstance(answer, Answer):
+            self._refuse(call, answer)
+        else:
+            assert isinstance(answer, Hold)
+
+    def _refuse(self, call: Notification, answer: Answer) -> None:
+        if answer.descriptor is None:
+            listener.answer(self._listener, call.id, value=answer.value, error=answer.error)
+            return
+        listener.answer_with(self._listener, call.id, answer.descriptor, close_on_exec=answer.close_on_exec)
+        os.close(answer.descriptor)
+
+    def _foreign(self, call: Notification) -> None:
+        """A call made in the way of another machine, which we could not read: the process ends here."""
+        machine = self._machines.get(call.machine)
+        name = machine.name if machine is not None and machine is not self._native else "x32"
+        with contextlib.suppress(Gone):
+            self._ctx.tell(call, "process.foreign_call", machine=name, number=call.number & ~numbers.X32_BIT)
+        process = self._ctx.images.process_of(call.thread)
+        if process is not None:
+            with contextlib.suppress(OSError):
+                pidfd = os.pidfd_open(process)
+                signal.pidfd_send_signal(pidfd, signal.SIGKILL)
+                os.close(pidfd)
+        listener.answer(self._listener, call.id, error=38)
+
+
+def _number_of(pidfd: int, proc: int) -> int:
+    """The process a pidfd is of, in our own pid name space."""
+    info = os.open(f"self/fdinfo/{pidfd}", os.O_RDONLY, dir_fd=proc)
+    try:
+        content = os.read(info, 4096)
+    finally:
+        os.close(info)
+    at = content.index(b"\nPid:") + 5
+    return int(content[at : content.index(b"\n", at)])

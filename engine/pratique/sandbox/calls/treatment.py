@@ -1,0 +1,86 @@
+"""Which calls are seen, which are refused, and which pass: the table behind the filter.
+
+Seen (notified) is what changes something, starts something or reaches out. Refused without a word is what no installer
+needs and what would lead past the log or out of the session; libraries fall back where there is an older way. The rest
+passes: it reads, or works on what was opened under our eyes.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from typing import Final
+
+from pratique.sandbox import linux
+from pratique.sandbox.calls.bpf import Bits, Is, Rule, Table, notify, refuse
+
+#: An opening that can change something. O_TMPFILE and O_APPEND need one of these as well.
+WRITING: Final = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
+
+# <linux/ptrace.h>
+PTRACE_ATTACH: Final = 16
+PTRACE_SEIZE: Final = 0x4206
+
+_RLIMIT_STACK: Final = 3  # <asm-generic/resource.h>
+
+#: Made so often that they are let pass first.
+COMMONEST: Final = (
+    "read", "write", "close", "mmap", "mmap2", "newfstatat", "fstat", "lseek", "futex", "rt_sigaction",
+    "rt_sigprocmask", "munmap", "mprotect", "brk", "pread64", "statx", "fstat64", "_llseek",
+)  # fmt: skip
+
+#: Seen whatever their arguments are. Not here: ftruncate, fallocate and the like, which need an opening for writing,
+#: and utimensat, which changes nothing a policy speaks of.
+_SEEN: Final = (
+    # files
+    "openat2", "creat", "unlink", "unlinkat", "rmdir", "mkdir", "mkdirat", "rename", "renameat", "renameat2", "link",
+    "linkat", "symlink", "symlinkat", "mknod", "mknodat", "truncate", "truncate64", "chmod", "fchmod", "fchmodat",
+    "fchmodat2", "chown", "lchown", "fchown", "fchownat", "chown32", "lchown32", "fchown32", "setxattr", "lsetxattr",
+    "fsetxattr", "setxattrat",
+    # processes; ends are seen so that who left whom behind is known
+    "execve", "execveat", "exit", "exit_group", "chroot", "process_vm_writev", "tkill", "tgkill", "rt_sigqueueinfo",
+    "rt_tgsigqueueinfo",
+    # network
+    "connect", "bind", "listen", "sendmsg", "sendmmsg",
+    # the machine: never let go on, but evidence
+    "mount", "umount", "umount2", "move_mount", "pivot_root", "swapon", "swapoff", "init_module", "finit_module",
+    "delete_module", "create_module", "reboot",
+)  # fmt: skip
+
+#: There is an older way for each, which ENOSYS makes libraries take: clone, mount, plain reading and writing.
+_NOT_THERE: Final = (
+    "fsopen", "fsconfig", "fsmount", "fspick", "open_tree", "open_tree_attr", "mount_setattr",
+    "io_uring_setup", "io_uring_enter", "io_uring_register", "clone3", "_sysctl", "uselib", "nfsservctl",
+    "lookup_dcookie", "vm86", "vm86old", "file_setattr",
+)  # fmt: skip
+
+_NOT_ALLOWED: Final = (
+    "setns", "bpf", "add_key", "request_key", "keyctl", "kexec_load", "kexec_file_load", "perf_event_open",
+    "userfaultfd", "open_by_handle_at", "settimeofday", "clock_settime", "clock_settime64", "quotactl", "quotactl_fd",
+    "acct", "iopl", "ioperm", "fanotify_init", "fanotify_mark",
+)  # fmt: skip
+
+_EPERM: Final = refuse(errno.EPERM).answer
+
+
+def table(*, reads: bool = False, holds: bool = False) -> Table:
+    """`reads`: openings for reading are seen too. `holds`: a process is seen at the end of the C library's start-up."""
+    out: dict[str, tuple[Rule, ...]] = {call: (notify(),) for call in _SEEN}
+    out |= {call: (refuse(errno.ENOSYS),) for call in _NOT_THERE}
+    out |= {call: (refuse(errno.EPERM),) for call in _NOT_ALLOWED}
+    out |= {
+        "open": (notify() if reads else notify(Bits(1, WRITING)),),
+        "openat": (notify() if reads else notify(Bits(2, WRITING)),),
+        "sendto": (notify(Bits(4, 0xFFFFFFFF)),),  # with an address; an address whose low half is zero is none
+        "kill": (notify(Bits(1, 0x7F)),),  # signal 0 only asks whether somebody is there
+        "pidfd_send_signal": (notify(Bits(1, 0x7F)),),
+        "ptrace": (notify(Is(0, PTRACE_ATTACH)), notify(Is(0, PTRACE_SEIZE))),
+        "socketcall": tuple(notify(Is(0, one)) for one in (2, 3, 4, 11, 16, 20)),  # <linux/net.h>
+        "clone": (Rule(_EPERM, (Bits(0, linux.CLONE_NEWUSER),)),),
+        "unshare": (Rule(_EPERM, (Bits(0, linux.CLONE_NEWUSER),)),),
+    }
+    if holds:
+        # glibc's __libc_early_init asks for the size of the stack, when everything is relocated and nothing has run.
+        asked = notify(Is(0, 0), Is(1, _RLIMIT_STACK), Is(2, 0))
+        out |= {"prlimit64": (asked,)}
+    return out
