@@ -45,7 +45,9 @@ def in_words(effect: Effect) -> str:
 
 def _hindrance(ids: Collection[int], staying: Iterable[Effect], effects: Mapping[int, Effect]) -> str:
     """Why these cannot go while those stay; "" when they can."""
-    parts = {part for i in ids if effects[i].type == "account" for part in effects[i].parts}
+    # Files that go whole, and files of which a part goes.
+    whole = set(ids) | {share.file for i in ids for share in effects[i].shares if not share.pieces}
+    some = {share.file for i in ids for share in effects[i].shares}
     for effect in staying:
         for need in effect.needs:
             if need in ids:
@@ -53,12 +55,8 @@ def _hindrance(ids: Collection[int], staying: Iterable[Effect], effects: Mapping
         if effect.type == "lines":
             continue
         for share in effect.shares:
-            if share.file in ids:
+            if share.file in whole or (not share.pieces and share.file in some):
                 return f"{effects[share.file].path} also holds {in_words(effect)}, which stays"
-        if effect.type == "account":
-            for part in effect.parts:
-                if part in ids or (part in parts and not _is_directory(effects[part])):
-                    return f"{effects[part].path} also holds {in_words(effect)}, which stays"
     return ""
 
 
@@ -71,6 +69,8 @@ def _left_out(dropped: frozenset[int], staying: Iterable[Effect], effects: Mappi
     pieces: dict[int, set[int]] = {}
     for i in dropped:
         for share in effects[i].shares:
+            if not share.pieces:
+                whole.add(share.file)
             pieces.setdefault(share.file, set()).update(share.pieces)
     for file, refused in list(pieces.items()):
         if len(refused) >= effects[file].pieces:

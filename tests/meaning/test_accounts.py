@@ -10,19 +10,34 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pratique.meaning import accounts
-from pratique.recording import Effect
+from pratique.meaning.changed import Changed
+from pratique.recording import Effect, FileState
 
+FILE = FileState(type="file", mode=0o644, uid=0, gid=0)
 PASSWD = b"root:x:0:0:root:/root:/bin/bash\ndaemon:x:1:1::/:/usr/sbin/nologin\nann:x:1000:1000::/home/ann:/bin/bash\n"
 GROUP = b"root:x:0:\nsudo:x:27:\naudio:x:29:ann\nann:x:1000:\n"
 SHADOW = b"root:*:1::::::\nann:$y$old:1::::::\n"
 BEFORE = {"/etc/passwd": PASSWD, "/etc/group": GROUP, "/etc/shadow": SHADOW}
 
 
+def changes(effects: list[Effect], now: dict[str, bytes], before: dict[str, bytes]) -> list[Effect]:
+    def read(path: str, _: int) -> bytes | None:
+        return now.get(path)
+
+    def read_before(path: str, _: int) -> bytes | None:
+        return before.get(path)
+
+    return accounts.changes(effects, Changed(effects, read, read_before), read, read_before)
+
+
 def told(**after: bytes) -> set[tuple[str, str, str, str]]:
     """(op, name, uid, change) of every account effect when these files of /etc were left so."""
     now = {**BEFORE, **{f"/etc/{name}": content for name, content in after.items()}}
-    effects = [Effect(id=n, type="file", op="modify", path=f"/etc/{name}") for n, name in enumerate(after)]
-    found = accounts.changes(effects, lambda path, _: now.get(path), lambda path, _: BEFORE.get(path))
+    effects = [
+        Effect(id=n, type="file", op="modify", path=f"/etc/{name}", before=FILE, after=FILE)
+        for n, name in enumerate(after)
+    ]
+    found = changes(effects, now, BEFORE)
     return {(e.op, e.details["name"], e.details["uid"], e.details["change"]) for e in found}
 
 

@@ -226,7 +226,10 @@ def test_accounts_are_told_by_what_changed():
     )
     told = {e.details["name"]: (e.op, e.details["change"], e.details["can_log_in"]) for e in found["account"]}
     assert told == {"web": ("add", "added", "false"), "ann": ("modify", "joined sudo, password", "true")}
-    assert all(len(effect.parts) == 3 for effect in found["account"])
+    files = {effect.id: effect.path.rpartition("/")[2] for effect in found["file"]}
+    shares = {e.details["name"]: {files[share.file]: share.pieces for share in e.shares} for e in found["account"]}
+    assert shares == {"web": {"passwd": (0,)}, "ann": {"group": (0,), "shadow": (0,)}}
+    assert {files[e.id]: e.pieces for e in found["file"]} == {"passwd": 1, "group": 1, "shadow": 1}
 
 
 def test_garbled_records_are_no_reason_to_stop():

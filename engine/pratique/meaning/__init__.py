@@ -1,8 +1,9 @@
 """What changed files mean: packages, accounts and services, and the component each change is counted for.
 
 The diff of the overlay speaks of files. An administrator thinks of packages that were installed, accounts that were
-added and services that were switched on. `give_meaning` reads the latter out of the former: each becomes an `Effect` of
-its own whose `parts` are the file effects it consists of, and every file effect learns its component and package.
+added, services that were switched on and lines that were put into settings. `give_meaning` reads the latter out of the
+former: each becomes an `Effect` of its own, with the file effects it consists of and its share of the files it has in
+common with others, and every file effect learns its component and package.
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ from typing import TypeAlias
 
 import msgspec
 
-from pratique.meaning import accounts, packages, services
+from pratique.meaning import accounts, packages, services, whole_packages
+from pratique.meaning.changed import Changed
 from pratique.meaning.components import attribute, main_component
 from pratique.meaning.packages import Ownership
 from pratique.recording import Component, Effect
@@ -29,17 +31,29 @@ def give_meaning(
 ) -> tuple[tuple[Effect, ...], tuple[Component, ...]]:
     """File effects in, all effects and the components out. Ids of the file effects stay as they are."""
     main = main_component(subject)
+    changed = Changed(effects, read, read_before)
     ownership = packages.ownership(effects, read, read_before, packages.manager_started(subject))
     owned = tuple(_with_owner(effect, ownership, main.name) for effect in effects)
-    found = [
-        *ownership.changes,
-        *services.changes(owned, ownership, read),
-        *accounts.changes(owned, read, read_before),
-    ]
+    found: list[Effect] = []
     first = max((effect.id for effect in owned), default=-1) + 1
-    numbered = tuple(
-        msgspec.structs.replace(effect, id=first + index, component=effect.component or main.name)
-        for index, effect in enumerate(found)
+    for several in (
+        ownership.changes,
+        tuple(services.changes(owned, ownership, read)),
+        accounts.changes(owned, changed, read, read_before),
+        tuple(changed.lines()),
+    ):
+        start = first + len(found)
+        found += [
+            msgspec.structs.replace(
+                effect, id=start + place, component=effect.component or main.name,
+                needs=tuple(start + needed for needed in effect.needs),
+            )
+            for place, effect in enumerate(several)
+        ]  # fmt: skip
+    numbered = whole_packages.whole(found, owned, changed, read, read_before)
+    counts = changed.pieces()
+    owned = tuple(
+        msgspec.structs.replace(effect, pieces=counts[effect.id]) if effect.id in counts else effect for effect in owned
     )
     names = dict.fromkeys(effect.component for effect in (*owned, *numbered))
     components = {main.name: main}

@@ -142,7 +142,7 @@ def _matched(old: Sequence[Token], new: Sequence[Token]) -> Iterator[tuple[bool,
         yield True, (len(old) - end, len(old)), (len(new) - end, len(new))
 
 
-def opcodes(old: Sequence[Hashable], new: Sequence[Hashable]) -> list[tuple[str, int, int, int, int]]:
+def opcodes(old: Sequence[Hashable], new: Sequence[Hashable]) -> Sequence[tuple[str, int, int, int, int]]:
     """As `SequenceMatcher.get_opcodes`; where that would take too long, all of one is replaced by all of the other."""
     often = Counter(new)
     steps = sum(often[one] for one in old)

@@ -27,7 +27,7 @@ def _names(content: bytes) -> Tokens:
 
 def _name(line: bytes) -> str:
     said = line.lstrip(_BLANKS)
-    return "" if said.startswith(b"#") else said.split(b":")[0].rstrip(b"\n").decode("utf-8", "surrogateescape")
+    return "" if said.startswith(b"#") else said.split(b":")[0].rstrip(b"\n").decode("utf-8", "replace")
 
 
 def _members(content: bytes) -> Tokens:
@@ -43,7 +43,7 @@ def _members(content: bytes) -> Tokens:
             continue
         out.append(Token(head + colon, key))
         out.extend(
-            Token(one, f"{key},{one.strip(_BLANKS).decode('utf-8', 'surrogateescape')}", member=True) for one in members
+            Token(one, f"{key},{one.strip(_BLANKS).decode('utf-8', 'replace')}", member=True) for one in members
         )
         out.append(Token(b"\n", key))
     return Tokens(tuple(out), told.cut)

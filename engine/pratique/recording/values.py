@@ -51,7 +51,10 @@ class FileState(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Share(msgspec.Struct, frozen=True):
-    """The pieces of a file's change that belong to one thing: the lines of one account in passwd, say."""
+    """The pieces of a file's change that belong to one thing: the lines of one account in passwd, say.
+
+    No pieces: it has a part in the file that cannot be told apart from what others have there.
+    """
 
     file: int  # id of the file's effect
     pieces: tuple[int, ...]  # numbered as `pratique.meaning.pieces` tells them, from 0

@@ -23,7 +23,7 @@ from pratique.policy.model import Policy
 from pratique.policy.score import Verdict
 from pratique.recording import Recording
 from pratique.report import Choice, DecisionPart
-from pratique.run import afterwards, keeping
+from pratique.run import afterwards, keeping, taking_apart
 from pratique.run.claimed import claimed, one_at_a_time
 from pratique.run.concluding import Conclusion, blocked, conclude, cut_short
 from pratique.run.options import Face, Options, Preview, Reply, Result
@@ -153,7 +153,8 @@ def _decide_and_install(
     if conclusion.exit_code == 0:
         by_id = {effect.id: effect for effect in recording.effects}
         with one_at_a_time():
-            committed = watched.quarantine.commit([by_id[i] for i in sorted(conclusion.wanted)])
+            contents = taking_apart.contents(watched.quarantine, recording, conclusion.pieces)
+            committed = watched.quarantine.commit([by_id[i] for i in sorted(conclusion.wanted)], contents)
             commands = afterwards.asked_for(host, (by_id[i].path for i in committed.applied))
             failures = afterwards.carry_out(commands)
             prune(places.sessions(), host.role.undo)
