@@ -261,8 +261,8 @@ def test_events_out_of_order_are_refused(several):
 def test_private_contents_are_left_out_and_names_are_not(tmp_path):
     secret = FileState(type="file", mode=0o600, uid=0, gid=0, size=9, sha256="5e")
     events = (
-        Event("file.write", seq=1, time=1.0, effect=1, path="/root/.netrc", size=9, added="my SECRET", removed="SECRET"),
-        Event("file.write", seq=2, time=2.0, effect=1, path="/data/kept", size=9, added="my SECRET", removed="SECRET"),
+        Event("file.write", seq=1, time=1.0, effect=1, path="/root/.netrc", size=9, added="a SECRET", removed="SECRET"),
+        Event("file.write", seq=2, time=2.0, effect=1, path="/data/kept", size=9, added="a SECRET", removed="SECRET"),
         Event("file.attribute", seq=3, time=3.0, path="/root/.netrc", name="user.x", value="SECRET"),
         Event("file.write", seq=4, time=4.0, effect=2, path="/etc/hosts", size=9, added="1.2.3.4 x", removed=""),
     )  # fmt: skip

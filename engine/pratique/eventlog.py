@@ -22,7 +22,7 @@ from typing import IO, Any, Final, overload
 
 import msgspec
 
-from pratique.events import Event, FieldValue
+from pratique.events import Event, EventSequence, FieldValue
 
 #: Events, and bytes of their lines, that make up a member: enough to compress well, little enough to be read for one.
 EVENTS_TOGETHER: Final = 1024
@@ -112,10 +112,11 @@ def member(lines: bytes | bytearray) -> bytes:
     return squeeze.compress(lines) + squeeze.flush()
 
 
-class Members(Sequence[Event]):
+class Members(EventSequence):
     """Events in some gzip members of a file that is open for reading."""
 
     def __init__(self, file: IO[bytes]) -> None:
+        self.in_order = True
         self._file = file
         self._starts = array("Q")  # where each member begins in the file
         self._sizes = array("L")
@@ -212,7 +213,6 @@ class EventLog(Members):
         self.lost = 0
         self.kinds: dict[str, int] = {}  # of events that were seen as they happened
         self.of_effects = 0  # events that were read from what was left at the end
-        self.in_order = True  # of time, and of number within it
         self._last = (0.0, 0)
         self._largest = largest
         self._end = 0

@@ -31,6 +31,7 @@ def judge(policy: Policy | CompiledPolicy, recording: Recording) -> Verdict:
         component_of=around.component_of,
         bundled_by=around.bundled_by,
         component_of_effect=around.component_of_effect,
+        changed=around.changed,
     )
 
 
@@ -50,6 +51,7 @@ def circumstances(recording: Recording) -> Circumstances:
         component_of=component_of,
         bundled_by=bundled_by(recording, component_of),
         component_of_effect={effect.id: effect.component for effect in recording.effects if effect.component},
+        changed=frozenset(effect.path for effect in recording.effects if effect.type == "file"),
     )
 
 

@@ -366,7 +366,7 @@ def _action(
         because=finding.because,
         policy=str(finding.where),
         evidence=tuple(evidence),
-        evidence_count=len(finding.evidence),
+        evidence_count=finding.evidence_count or len(finding.evidence),
     )
 
 

@@ -8,16 +8,30 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pratique.events import Event
-from pratique.policy.groups import Occurrence, count_occurrences, sequence_occurrences
+from pratique.policy import groups
+from pratique.policy.evidence import Mark, Several
+from pratique.policy.groups import Counting, Following
+
+Met = tuple[Mark, frozenset[int]]
 
 
-def at(*times: float) -> list[Event]:
-    return [Event("k.k", time=time, seq=number) for number, time in enumerate(times)]
+def mark(number: int, time: float) -> Mark:
+    return Mark(time, number, number, "", None)
 
 
-def times(occurrences: list[Occurrence]) -> list[list[float]]:
-    return [[event.time for event in occurrence] for occurrence in occurrences]
+def times(occurrences: list[Several]) -> list[list[float]]:
+    return [[mark.time for mark in occurrence.marks] for occurrence in occurrences]
+
+
+def count_occurrences(when: list[float], at_least: int, within: float | None) -> list[Several]:
+    counting = Counting(at_least, within)
+    found = [counting.met(mark(number, time)) for number, time in enumerate(when)]
+    return [one for one in (*found, counting.end()) if one is not None]
+
+
+def sequence_occurrences(events: list[Met], count: int, within: float | None) -> list[Several]:
+    following = Following(count, within)
+    return [found for one, met in events if (found := following.met(one, frozenset(met))) is not None]
 
 
 @pytest.mark.parametrize(
@@ -39,13 +53,39 @@ def times(occurrences: list[Occurrence]) -> list[list[float]]:
     ],
 )
 def test_counting(when: list[float], at_least: int, within: float | None, expected: list[list[float]]) -> None:
-    assert times(count_occurrences(at(*when), at_least, within)) == expected
+    assert times(count_occurrences(when, at_least, within)) == expected
 
 
-def steps(text: str, *, apart: float = 1) -> list[tuple[Event, frozenset[int]]]:
+def bursts(when: list[float], at_least: int, within: float) -> list[list[float]]:
+    """By looking at each window as a whole."""
+    found: list[list[float]] = []
+    burst: list[float] = []
+    for time in when:
+        window = [one for one in burst if time - one <= within]
+        if len(burst) >= at_least and len(window) + 1 < at_least:
+            found.append(burst)
+            burst, window = [], []
+        burst = [*(burst if len(burst) >= at_least else window), time]
+    return [*found, burst] if len(burst) >= at_least else found
+
+
+@settings(max_examples=500, deadline=None)
+@given(st.lists(st.integers(0, 12), max_size=14).map(sorted), st.integers(1, 4), st.integers(0, 5))
+def test_counting_agrees_with_looking_at_each_window(when: list[float], at_least: int, within: float) -> None:
+    assert times(count_occurrences(when, at_least, within)) == bursts(when, at_least, within)
+
+
+def test_a_window_with_more_events_than_are_remembered_still_completes() -> None:
+    many = groups.MOST_REMEMBERED + 10
+    events = [(mark(0, 0), {0}), *((mark(n, 1), {1}) for n in range(1, many)), (mark(many, 2), {2})]
+    (found,) = sequence_occurrences(events, 3, 60)
+    assert [one.at for one in found.marks] == [0, many - 1, many]
+
+
+def steps(text: str, *, apart: float = 1) -> list[Met]:
     """Events a second apart: a meets step 0, b step 1, ..., "*" both of these; a space is a second of nothing."""
     return [
-        (Event("k.k", time=number * apart, seq=number), frozenset({0, 1} if char == "*" else {ord(char) - ord("a")}))
+        (mark(number, number * apart), frozenset({0, 1} if char == "*" else {ord(char) - ord("a")}))
         for number, char in enumerate(text)
         if char != " "
     ]
@@ -77,7 +117,7 @@ def test_sequences(text: str, count: int, within: float | None, expected: list[l
     assert times(sequence_occurrences(events, count, within)) == expected
 
 
-def first_occurrence(events: list[tuple[Event, frozenset[int]]], count: int, within: float) -> tuple[int, ...] | None:
+def first_occurrence(events: list[Met], count: int, within: float) -> tuple[int, ...] | None:
     """By trying every choice of events: the one that ends first, and of those the earliest."""
     every = [
         chosen

@@ -56,15 +56,17 @@ class CompiledPolicy:
         component_of: Mapping[int, str] = {},
         bundled_by: Mapping[str, str] = {},
         component_of_effect: Mapping[int, str] = {},
+        changed: frozenset[str] = frozenset(),
     ) -> list[Finding]:
         """What these events are evidence of, in the order of the first evidence.
 
         The mappings are by process id: its parent (None: none), its executable, its component; an event's own
         `component` wins over its process's, and an event of an unknown process counts for the component of process 0.
         `component_of_effect` is by the number of the effect an event was read from, and wins over both. `bundled_by`
-        maps a component to the one that brought it. The order of `events` makes no difference.
+        maps a component to the one that brought it; `changed` are the paths of files that were changed for good. The
+        order of `events` makes no difference; of an `EventSequence` that is in order only some are in memory at a time.
         """
-        around = evaluate.Circumstances(parents, programs, component_of, bundled_by, component_of_effect)
+        around = evaluate.Circumstances(parents, programs, component_of, bundled_by, component_of_effect, changed)
         return evaluate.findings(self, events, around)
 
     def verdict(
@@ -77,11 +79,12 @@ class CompiledPolicy:
         component_of: Mapping[int, str] = {},
         bundled_by: Mapping[str, str] = {},
         component_of_effect: Mapping[int, str] = {},
+        changed: frozenset[str] = frozenset(),
     ) -> Verdict:
         """The findings, scored. `components` names every component, also those nothing was found in."""
         found = self.findings(
             events, parents=parents, programs=programs, component_of=component_of, bundled_by=bundled_by,
-            component_of_effect=component_of_effect,
+            component_of_effect=component_of_effect, changed=changed,
         )  # fmt: skip
         return self.score(found, components)
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
-from pratique.events import Event, FieldValue
-from pratique.policy.disclose import Disclosing
-from pratique.policy.groups import Occurrence, count_occurrences, sequence_occurrences
+from pratique.events import Event, EventSequence, FieldValue
+from pratique.policy.disclose import KINDS, Disclosing
+from pratique.policy.evidence import Evidence, Mark, lasting
+from pratique.policy.groups import Counting, Following
 from pratique.policy.match import Fields
 from pratique.policy.model import Count, GroupBy, Single
 from pratique.policy.model import Sequence as SequenceOf
@@ -25,6 +26,7 @@ class Circumstances(NamedTuple):
     component_of: Mapping[int, str] = {}
     bundled_by: Mapping[str, str] = {}
     component_of_effect: Mapping[int, str] = {}
+    changed: frozenset[str] = frozenset()  # paths that were changed for good
 
     def component(self, event: Event) -> str:
         """The component an event counts for: that of the lasting change it was read from, else of who did it."""
@@ -65,22 +67,31 @@ _TOGETHER: Final = 1024
 
 
 def hits(plans: Plans, events: Sequence[Event], around: Circumstances) -> list[Hit]:
-    """Which events meet which steps, in no order; a step met in two ways may come twice.
+    """Which events meet which steps, in no order; a step met in two ways may come twice."""
+    return [hit for batch in _batches(events) for hit in hits_among(plans, batch, around)]
+
+
+def _batches(events: Sequence[Event]) -> Iterator[Sequence[Event]]:
+    for start in range(0, len(events), _TOGETHER):
+        yield events[start : start + _TOGETHER]
+
+
+def hits_among(plans: Plans, events: Sequence[Event], around: Circumstances) -> list[Hit]:
+    """The hits of some events taken together.
 
     The hot loop. It works on columns, all values of one field of some events of one kind, so that the tables loop
     within and most events, which meet nothing, cost no call.
     """
     out: list[Hit] = []
-    for start in range(0, len(events), _TOGETHER):
-        rows: dict[str, list[Event]] = {kind: [] for kind in plans}
-        row_of = rows.get
-        for event in events[start : start + _TOGETHER]:
-            row = row_of(event.kind)
-            if row is not None:
-                row.append(event)
-        for kind, own in rows.items():
-            if own:
-                _hits_of_kind(plans[kind], own, around, out)
+    rows: dict[str, list[Event]] = {kind: [] for kind in plans}
+    row_of = rows.get
+    for event in events:
+        row = row_of(event.kind)
+        if row is not None:
+            row.append(event)
+    for kind, own in rows.items():
+        if own:
+            _hits_of_kind(plans[kind], own, around, out)
     return out
 
 
@@ -122,68 +133,87 @@ def _when(event: Event) -> tuple[float, int]:
 
 
 def findings(compiled: CompiledPolicy, events: Sequence[Event], around: Circumstances) -> list[Finding]:
-    """See `CompiledPolicy.findings`."""
-    by_trigger: dict[int, list[Hit]] = {}
-    every = {(id(event), watch): (event, watch) for event, watch in hits(compiled.plans, events, around)}
-    for hit in sorted(every.values(), key=lambda hit: _when(hit[0])):
-        by_trigger.setdefault(hit[1].number, []).append(hit)
-    found: dict[tuple[int, str], list[Occurrence]] = {}
-    for number in sorted(by_trigger):
-        own = by_trigger[number]
-        order = own[0][1].order
-        for occurrence in _occurrences(own, around):
-            # Several events together count for the component whose act completed them.
-            found.setdefault((order, around.component(occurrence[-1])), []).append(occurrence)
+    """See `CompiledPolicy.findings`. What is kept from event to event is what groups and evidence keep of it."""
+    if not (isinstance(events, EventSequence) and events.in_order):
+        events = sorted(events, key=_when)
+    found: dict[tuple[int, str], Evidence] = {}  # by the order of the action, and the component
+    groups: dict[
+        tuple[int, int | str], Counting | Following
+    ] = {}  # by trigger, and what it groups by
+    orders: dict[int, int] = {}  # of the actions, by the number of the trigger
+    telling: list[Event] = []  # what may have told the person
+
+    def evidence(order: int, component: str) -> Evidence:
+        key = (order, component)
+        if key not in found:
+            found[key] = Evidence(compiled.policy.actions[order].each_up_to)
+        return found[key]
+
+    at = 0
+    for batch in _batches(events):
+        if compiled.disclosures:
+            telling += [event for event in batch if event.kind in KINDS]
+        for mark, event, watches in _met(hits_among(compiled.plans, batch, around), batch, at, around):
+            for number, (watch, steps) in watches.items():
+                trigger = watch.trigger
+                if isinstance(trigger, Single):
+                    evidence(watch.order, mark.component).add_one(mark)
+                    continue
+                key = (number, around.group(trigger.by, event))
+                group = groups.get(key)
+                if group is None:
+                    group = groups[key] = _group(trigger)
+                    orders[number] = watch.order
+                occurrence = group.met(mark) if isinstance(group, Counting) else group.met(mark, frozenset(steps))
+                if occurrence is not None and occurrence.last is not None:
+                    # Several events together count for the component whose act completed them.
+                    evidence(watch.order, occurrence.last.component).add(occurrence)
+        at += len(batch)
+    for (number, _), group in groups.items():
+        occurrence = group.end() if isinstance(group, Counting) else None
+        if occurrence is not None and occurrence.last is not None:
+            evidence(orders[number], occurrence.last.component).add(occurrence)
     if not found:
         return []
     done_by: dict[str, set[str]] = {}
     for order, component in found:
         done_by.setdefault(compiled.policy.actions[order].name, set()).add(component)
-    disclosing = Disclosing(compiled.disclosures, events, around, done_by)
-    ready = [
-        _finding(compiled, order, component, occurrences, disclosing)
-        for (order, component), occurrences in found.items()
-    ]
+    disclosing = Disclosing(compiled.disclosures, telling, around, done_by)
+    ready = [_finding(compiled, order, component, own, disclosing) for (order, component), own in found.items()]
     ready.sort(key=lambda item: item[0])
     return [finding for _, finding in ready]
 
 
-def _occurrences(own: list[Hit], around: Circumstances) -> list[Occurrence]:
-    """What the hits of one trigger amount to."""
-    trigger = own[0][1].trigger
-    if isinstance(trigger, Single):
-        return [(event,) for event, _ in own]
-    grouped: dict[int | str, list[Hit]] = {}
-    for hit in own:
-        grouped.setdefault(around.group(trigger.by, hit[0]), []).append(hit)
-    out: list[Occurrence] = []
-    for group in grouped.values():
-        match trigger:
-            case Count(at_least=at_least, within=within):
-                out += count_occurrences([event for event, _ in group], at_least, within)
-            case SequenceOf(steps=steps, within=within):
-                out += sequence_occurrences(_with_steps(group), len(steps), within)
-    return out
+def _met(
+    found: list[Hit], batch: Sequence[Event], first: int, around: Circumstances
+) -> Iterator[tuple[Mark, Event, dict[int, tuple[Watch, set[int]]]]]:
+    """The events that met something, in order; for each the triggers, by number, and which of their steps it met."""
+    if not found:
+        return
+    by_event: dict[int, dict[int, tuple[Watch, set[int]]]] = {}
+    for event, watch in found:
+        by_event.setdefault(id(event), {}).setdefault(watch.number, (watch, set()))[1].add(watch.step)
+    for at, event in enumerate(batch, first):
+        watches = by_event.get(id(event))
+        if watches is not None:
+            tells = lasting(event, around.changed)
+            yield Mark(event.time, event.seq, at, around.component(event), tells), event, watches
 
 
-def _with_steps(group: list[Hit]) -> list[tuple[Event, frozenset[int]]]:
-    """Each event once, with the numbers of all steps it meets."""
-    met: dict[int, tuple[Event, set[int]]] = {}
-    for event, watch in group:
-        met.setdefault(id(event), (event, set()))[1].add(watch.step)
-    return [(event, frozenset(steps)) for event, steps in met.values()]
+def _group(trigger: Count | SequenceOf) -> Counting | Following:
+    if isinstance(trigger, Count):
+        return Counting(trigger.at_least, trigger.within)
+    return Following(len(trigger.steps), trigger.within)
 
 
 def _finding(
-    compiled: CompiledPolicy, order: int, component: str, occurrences: list[Occurrence], disclosing: Disclosing
+    compiled: CompiledPolicy, order: int, component: str, evidence: Evidence, disclosing: Disclosing
 ) -> tuple[tuple[float, int, int, str], Finding]:
     """The finding, and what findings are put in order by."""
     action = compiled.policy.actions[order]
-    # The same evidence found by two triggers of an action is one thing that happened.
-    apart = {tuple(id(event) for event in occurrence): occurrence for occurrence in occurrences}
-    evidence = sorted({id(event): event for one in apart.values() for event in one}.values(), key=_when)
-    first = evidence[0]
-    disclosed = disclosing.told(action.name, component, _when(first)) is not None
+    marks = evidence.marks()
+    first = marks[0]
+    disclosed = disclosing.told(action.name, component, (first.time, first.seq)) is not None
     weight = action.disclosed_weight if disclosed and action.disclosed_weight is not None else action.weight
     finding = Finding(
         action=action.name,
@@ -191,11 +221,12 @@ def _finding(
         category=action.category,
         weight=weight,
         disclosed=disclosed,
-        count=min(len(apart), action.each_up_to),
+        count=min(evidence.occurrences, action.each_up_to),
         component=component,
         remedy=action.remedy,
         because=action.because,
-        evidence=tuple(event.seq for event in evidence),
+        evidence=tuple(mark.seq for mark in marks),
+        evidence_count=evidence.count,
         where=action.where,
     )
     return (first.time, first.seq, order, component), finding

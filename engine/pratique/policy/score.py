@@ -31,8 +31,9 @@ from pratique.policy.model import (
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
     """One undesirable action seen in one component.
 
-    `weight` is the one that counts (the disclosed one when `disclosed`), for each of `count` times. `evidence`
-    holds the `seq` of the events, all of them, even beyond `count`.
+    `weight` is the one that counts (the disclosed one when `disclosed`), for each of `count` times. `evidence` holds
+    the `seq` of the events, also beyond `count`: the first thousand, and all that tell of a lasting change;
+    `evidence_count` is how many there are.
     """
 
     action: str
@@ -45,6 +46,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     remedy: str = "none"
     because: tuple[str, ...] = ()
     evidence: tuple[int, ...] = ()
+    evidence_count: int = 0  # 0: all are in `evidence`
     where: Location = NOWHERE
 
 
