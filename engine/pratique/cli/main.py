@@ -21,7 +21,11 @@ from pratique.errors import NoRoomError, PolicyError, PratiqueError, UsageError
 COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "run": ("run", "run an installer in quarantine, show what it does, install what is admitted"),
     "replay": ("replay", "judge a recorded session again"),
+    "undo": ("undo", "take back an installation"),
+    "commit": ("commit", "decide a session that was kept, and install what is admitted"),
+    "discard": ("discard", "remove a session that was kept"),
     "history": ("history", "list past sessions, or show one"),
+    "show": ("show", "show a past session"),
     "policy": ("policy", "check, format, explain and test policies"),
     "decisions": ("decisions", "list, show and forget what was decided; mark a program undesirable"),
     "plugins": ("plugins", "list the plugins; make a new one"),

@@ -30,9 +30,10 @@ examples:
   pratique run --without-component toolbar-helper ./freeplayer.run
   pratique run --network host -- npm install left-pad
   pratique run --refuse --json ./setup.run    only look: print the report, install nothing
+  pratique run --keep ./setup.run             decide later: pratique commit ID
 
 exit codes:
-   0  installed (with or without parts left out)
+   0  installed (with or without parts left out); with --keep: clean, and kept
    1  a fault of ours                          6  the installer itself failed
    2  wrong usage, or no such installer        7  deadline passed
    3  invalid policy or host file              8  no room on the disk
@@ -54,7 +55,7 @@ _WITH_VALUE: Final = frozenset(
         "--without-component",
     }
 )
-_OURS: Final = _WITH_VALUE | {"--install", "--without", "--refuse", "--json", "--anyway"}
+_OURS: Final = _WITH_VALUE | {"--install", "--without", "--refuse", "--json", "--anyway", "--keep"}
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -79,6 +80,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--as-user", metavar="NAME", help="run the program as this user (root only)")
     parser.add_argument("--anyway", action="store_true", help="go on although the installer itself failed")
+    parser.add_argument("--keep", action="store_true", help="decide later: install nothing, keep what it did")
     parser.add_argument("--record", metavar="FILE", type=Path, help="keep the session, for `pratique replay`")
     parser.add_argument("--from", dest="origin", metavar="URL", help="where the installer came from")
     parser.add_argument(
@@ -142,6 +144,8 @@ def _seconds(text: str) -> float:
 
 
 def run(args: argparse.Namespace) -> int:
+    if args.keep and args.flag:
+        raise UsageError("--keep decides nothing, so it cannot go with a decision", hint="leave one of the two out")
     _check_outputs(args)
     if args.json != "-":
         return _run(args, lambda _: None)
@@ -156,6 +160,7 @@ def _run(args: argparse.Namespace, print_document: Callable[[bytes], None]) -> i
     from pratique import report as reporting
     from pratique import run as running
     from pratique.cli.face import TerminalFace
+    from pratique.cli.recovering import clear_up
     from pratique.host import Host
 
     host = Host.open(args.host, disable=args.disable)
@@ -181,12 +186,14 @@ def _run(args: argparse.Namespace, print_document: Callable[[bytes], None]) -> i
         network=args.network,
         as_user=args.as_user,
         anyway=args.anyway,
+        keep=args.keep,
         origin=args.origin,
         timeout=args.timeout,
         attended=attended,
         typed=shlex.join(["run", *args.typed]),
     )
-    with _asked_to_end():
+    clear_up()
+    with asked_to_end():
         result = running.run(options, policy, host, face, notes=notes)
     outputs: list[tuple[str, Callable[[], object]]] = [("the history", lambda: history.save(result.report))]
     withheld = policy.plan.record_without
@@ -198,11 +205,14 @@ def _run(args: argparse.Namespace, print_document: Callable[[bytes], None]) -> i
         outputs.append((args.json, lambda: Path(args.json).write_bytes(reporting.to_json(result.report))))
     failed = _keep(outputs)
     face.finish(result)
+    if args.keep and result.report.ended == "completed":
+        session = result.report.id
+        print(f"kept: `pratique commit {session}` decides it, `pratique discard {session}` removes it", file=sys.stderr)
     return _complain_of(failed, result) if failed else result.exit_code
 
 
 @contextlib.contextmanager
-def _asked_to_end() -> Iterator[None]:
+def asked_to_end() -> Iterator[None]:
     """To be told to end, or to lose one's terminal, is like Ctrl-C: what is under way is given up in good order."""
 
     def interrupt(*_: object) -> None:

@@ -226,8 +226,11 @@ def _footnotes(report: Report) -> Iterator[Text]:
         yield Text(f" {printable(note)}", style="dim")
 
 
-def done(report: Report) -> Iterator[Text]:
-    """After the choice: who made it where that was not the person just now, what was installed, what was left out."""
+def done(report: Report, *, can_be_undone: bool = True) -> Iterator[Text]:
+    """After the choice: who made it where that was not the person just now, what was installed, what was left out.
+
+    The last line says how to take it back.
+    """
     decision = report.decision
     if decision is None or report.ended != "completed":
         return
@@ -259,7 +262,8 @@ def done(report: Report) -> Iterator[Text]:
             yield Text.assemble(("left out", "bold yellow"), f"   {action.title}")
         elif action.outcome == "failed":
             yield Text.assemble(("not left out", "bold red"), f"  {action.title}: {action.note}")
-    yield Text(f"  `pratique history {report.id}` shows it again", style="dim")
+    if can_be_undone and files:
+        yield Text(f"  `pratique undo {report.id}` takes it back", style="dim")
 
 
 def details(report: Report, console: Console) -> None:
