@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import argparse
-import sys
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pratique.report import Report
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    parser.epilog = "examples:\n  pratique history\n  pratique history 7f3a --json"
+    parser.epilog = (
+        "What an installation replaced is kept to undo it, for as long and in as much room as the role file says (keys\n"
+        "undo.days and undo.room); afterwards it stands here as one that cannot be undone any more.\n\n"
+        "examples:\n  pratique history\n  pratique history 7f3a --json"
+    )
     parser.add_argument("session", nargs="?", metavar="ID", help="show this session (the first letters are enough)")
     parser.add_argument("-n", "--number", type=_count, default=20, metavar="N", help="how many to list (default 20)")
     parser.add_argument("--details", action="store_true", help="with every change and the evidence in full")
@@ -26,57 +29,59 @@ def _count(text: str) -> int:
 
 
 def run(args: argparse.Namespace) -> int:
-    from rich.console import Console
-
     from pratique import history
-    from pratique.cli import screen
-    from pratique.policy.score import shown
-    from pratique.report import to_json
+    from pratique.cli import show
+    from pratique.cli.recovering import clear_up
 
-    console = Console()
+    clear_up()
     if args.session:
-        report = history.load(args.session)
-        if args.json:
-            sys.stdout.buffer.write(to_json(report))
-            return 0
-        screen.show(report, console)
-        if args.details:
-            screen.details(report, console)
-        for line in screen.done(report):
-            console.print(line, soft_wrap=True)
-        return 0
+        return show.show(args.session, details=args.details, as_json=args.json)
     reports = history.latest(args.number)
     if args.json:
         import json
 
-        rows = [
-            {
-                "id": report.id,
-                "started": report.started,
-                "name": report.subject.name,
-                "sha256": report.subject.sha256,
-                "class": report.verdict.verdict if report.verdict else None,
-                "total": report.verdict.total if report.verdict else None,
-                "decision": report.decision.choice if report.decision else None,
-            }
-            for report in reports
-        ]
-        print(json.dumps(rows, indent=2))
+        print(json.dumps([row(report) for report in reports], indent=2))
         return 0
     if not reports:
         print("no sessions yet: `pratique run INSTALLER` makes the first")
     for report in reports:
-        when = time.strftime("%Y-%m-%d %H:%M", time.localtime(report.started))
-        verdict: str = report.ended
-        if report.verdict:
-            verdict = f"{report.verdict.verdict} {shown(report.verdict.total).removesuffix('.0')}"
-        console.print(
-            f"{report.id}  {when}  {verdict:<18} {_outcome(report):<8} {screen.printable(report.subject.name)}",
-            highlight=False,
-            markup=False,
-            soft_wrap=True,
-        )
+        print(line(report))
     return 0
+
+
+def row(report: Report) -> dict[str, Any]:
+    """One session of a list, in JSON."""
+    from pratique.run.fates import fate
+
+    found = fate(report)
+    return {
+        "id": report.id,
+        "started": report.started,
+        "name": report.subject.name,
+        "sha256": report.subject.sha256,
+        "class": report.verdict.verdict if report.verdict else None,
+        "total": report.verdict.total if report.verdict else None,
+        "decision": report.decision.choice if report.decision else None,
+        "state": found.state,
+        "undone": found.undone,
+        "can_be_undone": found.can_be_undone,
+    }
+
+
+def line(report: Report) -> str:
+    """One session of a list, for people."""
+    from pratique.cli import screen
+    from pratique.policy.score import shown
+    from pratique.run.fates import fate
+
+    when = time.strftime("%Y-%m-%d %H:%M", time.localtime(report.started))
+    verdict: str = report.ended
+    if report.verdict:
+        verdict = f"{report.verdict.verdict} {shown(report.verdict.total).removesuffix('.0')}"
+    found = fate(report)
+    word = found.state if found.state in ("kept", "undone") else _outcome(report)
+    gone = "  (cannot be undone any more)" if found.state == "installed" and not found.can_be_undone else ""
+    return f"{report.id}  {when}  {verdict:<18} {word:<8} {screen.printable(report.subject.name)}{gone}"
 
 
 def _outcome(report: Report) -> str:

@@ -40,9 +40,9 @@ def run(args: argparse.Namespace) -> int:
 def _list(as_json: bool) -> int:
     from pratique import history
     from pratique.cli.history import line, row
-    from pratique.run.standing import can_be_undone
+    from pratique.run.fates import fate
 
-    reports = [report for report in history.latest(history.MOST_REPORTS) if can_be_undone(report.id)]
+    reports = [report for report in history.latest(history.MOST_REPORTS) if fate(report).can_be_undone]
     if as_json:
         import json
 
@@ -61,13 +61,14 @@ def _undo(beginning: str, anyway: bool, as_json: bool) -> int:
     from pratique.host import Host
     from pratique.run import afterwards
     from pratique.run.claimed import one_at_a_time
-    from pratique.sandbox.undo import undo
+    from pratique.sandbox.undo import installed, undo
 
     report = history.load(beginning)
     host = Host.open()
     place = places.sessions() / report.id
     with one_at_a_time():
-        follow = afterwards.of_journal(host, place, report.id)
+        changes = installed(place, report.id).changes
+        follow = afterwards.asked_for(host, (change.path for change in changes))
         done = undo(place, report.id, anyway=anyway, rebuilt=afterwards.rebuilt(follow))
         notes = afterwards.carry_out(follow)
     if as_json:

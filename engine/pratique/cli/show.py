@@ -1,0 +1,49 @@
+"""pratique show: one past session, as it was shown when it ended."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.epilog = "examples:\n  pratique show 7f3a\n  pratique show 7f3a --details"
+    parser.add_argument("session", metavar="ID", help="the session (the first letters are enough)")
+    parser.add_argument("--details", action="store_true", help="with every change and the evidence in full")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def run(args: argparse.Namespace) -> int:
+    from pratique.cli.recovering import clear_up
+
+    clear_up()
+    return show(args.session, details=args.details, as_json=args.json)
+
+
+def show(beginning: str, *, details: bool, as_json: bool) -> int:
+    """Raises `UsageError` when there is no such session, or more than one."""
+    from rich.console import Console
+
+    from pratique import history
+    from pratique.cli import screen
+    from pratique.report import to_json
+    from pratique.run.fates import fate
+
+    report = history.load(beginning)
+    if as_json:
+        sys.stdout.buffer.write(to_json(report))
+        return 0
+    console = Console()
+    screen.show(report, console)
+    if details:
+        screen.details(report, console)
+    found = fate(report)
+    if found.state == "kept":
+        print(f"\nkept, nothing is installed: `pratique commit {report.id}`, or `pratique discard {report.id}`")
+    elif found.state == "undone":
+        print(f"\ninstalled, and undone on {time.strftime('%Y-%m-%d %H:%M', time.localtime(found.undone))}")
+    else:
+        for line in screen.done(report, can_be_undone=found.can_be_undone):
+            console.print(line, soft_wrap=True)
+    return 0
