@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 
 import msgspec
 import pytest
@@ -12,8 +13,8 @@ from pratique.cli import screen
 from pratique.events import Event
 from pratique.policy.model import Decide, Location, Method, Policy
 from pratique.policy.score import Finding, judge
-from pratique.recording import Component, Effect, Recording
-from pratique.report import DecisionPart, Report, Treatment, make
+from pratique.recording import Component, Effect, Process, Recording
+from pratique.report import DecisionPart, Report, Treatment, WithoutPart, make
 from pratique.subject import Subject
 
 
@@ -76,7 +77,7 @@ def test_it_says_what_it_is_the_verdict_each_action_and_each_component():
         "UNDESIRABLE  100 of 100", "baseline 1.0.0, sum of actions",
         "100  Runs itself whenever a shell starts", "you were not told",
         "/root/.bashrc  +2 lines", "rules/autorun.policy:31", "toolbar", "open to it: network: host",
-        "left out   Runs itself whenever a shell starts", "pratique history 7f3a0000",
+        "left out   Runs itself whenever a shell starts", "pratique undo 7f3a0000",
     ):  # fmt: skip
         assert said in text
     assert "you agreed" in printed(report(disclosed=True))
@@ -129,3 +130,63 @@ def test_a_remembered_decision_says_so():
     assert said not in printed(report())
     remembered = DecisionPart(choice="without", source="remembered")
     assert said in printed(msgspec.structs.replace(report(), decision=remembered))
+
+
+def brought(count: int = 0, **more: object) -> Report:
+    """A player, what it brought along, and `count` clean packages."""
+    recording = Recording(
+        id="7f3a0000",
+        subject=Subject(path="/tmp/player.run", name="player", kind="makeself"),
+        home="/root",
+        components=(
+            Component(name="player"), Component(name="toolbar", kind="dropped", path="/opt/bar/toolbar"),
+            *(Component(name=f"lib{number}", kind="package") for number in range(count)),
+        ),
+        processes=(
+            Process(id=0, program="/bin/sh", arguments=("sh", "/tmp/player.run"), component="player"),
+            Process(id=1, parent=0, program="/opt/bar/toolbar", arguments=("./toolbar", "a b"), component="toolbar"),
+            Process(id=2, parent=1, program="/bin/cp", arguments=("cp", "\x1b[2J"), component="toolbar"),
+        ),
+        events=(Event("file.write", seq=1, effect=0, process=2, path="/root/.bashrc", added="a"),),
+        effects=(
+            Effect(id=0, type="file", op="modify", path="/root/.bashrc", component="toolbar"),
+            *(Effect(id=n, type="file", op="add", path=f"/opt/player/{n}", component="player") for n in range(1, 5)),
+        ),
+    )  # fmt: skip
+    finding = Finding(action="x", title="Starts itself", weight=100, component="toolbar", evidence=(1,))
+    names = [component.name for component in recording.components]
+    verdict = judge([finding], components=names, method=Method(), threshold=100, decide=Decide())
+    return make(recording, Policy(name="baseline", version="1"), verdict, **more)
+
+
+def test_each_component_says_what_it_is_and_each_action_whose_it_is():
+    text = printed(brought(), details=True)
+    assert "/root/.bashrc  +1 line, by toolbar" in text
+    assert re.search(r"player +0  clean +4 changes in /opt/player\n", text)
+    assert re.search(r"toolbar +100  undesirable  1 change, brought along by player\n", text)
+    assert "    by process 2: cp '\N{REPLACEMENT CHARACTER}[2J'" in text
+    assert "  sh /tmp/player.run  [player]\n    ./toolbar 'a b'  [toolbar]\n      cp" in text
+
+
+def test_of_many_clean_components_only_some_take_a_line():
+    lines = printed(brought(100)).splitlines()
+    assert " and 88 more, clean" in lines
+    assert sum(line.startswith(" lib") for line in lines) == screen.CLEAN_LINES
+
+
+def test_before_the_question_it_is_said_what_would_go_and_what_would_miss_it():
+    without = WithoutPart(
+        total=0, offered=True, components=("toolbar",), inseparable={"lib": "its file holds more"},
+        depending=("/usr/bin/start speaks of /opt/bar/toolbar",),
+    )  # fmt: skip
+    text = printed(brought(without=without))
+    assert "brought along by player, left out" in text
+    assert "lib cannot be left out by itself: its file holds more" in text
+    assert "but /usr/bin/start speaks of /opt/bar/toolbar, which would be left out" in text
+
+
+def test_a_component_that_was_left_out_is_named_at_the_end():
+    decision = DecisionPart(choice="without", source="person", components=("toolbar",))
+    text = printed(brought(decision=decision, kept=frozenset({1, 2})))
+    assert "left out   toolbar: 1 change, brought along by player" in text
+    assert "left out   Starts itself" not in text

@@ -254,7 +254,7 @@ def done(report: Report, *, can_be_undone: bool = True) -> Iterator[Text]:
         yield Text(f"  packages: {printable(', '.join(packages[:8]))}{more}")
     for part in report.components:
         if part.name in decision.components:
-            yield Text.assemble(("left out", "bold yellow"), f"   {printable(part.name)}, all {part.files} changes")
+            yield Text.assemble(("left out", "bold yellow"), f"   {printable(part.name)}: {_what(part)}")
     for action in report.actions:
         if action.component in decision.components:
             continue
