@@ -10,9 +10,9 @@ from pathlib import Path
 
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.epilog = (
-        "The session is judged again by the policy in force now. It stays kept unless it was installed, or you refused\n"
-        "it. What changed on this machine since the installer ran, and it changed too, is named, and nothing is\n"
-        "installed.\n\n"
+        "The session is judged again by the policy in force now. It stays kept unless it was installed, or you\n"
+        "refused it. What changed on this machine since the installer ran, and it changed too, is named, and\n"
+        "nothing is installed.\n\n"
         "exit codes: as of `pratique run`; 2 no such session, 5 the machine changed, 8 no room on the disk\n\n"
         "examples:\n  pratique run --keep ./setup.run\n  pratique commit 7f3a\n  pratique commit --without 7f3a"
     )

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.epilog = (
-        "What an installation replaced is kept to undo it, for as long and in as much room as the role file says (keys\n"
-        "undo.days and undo.room); afterwards it stands here as one that cannot be undone any more.\n\n"
+        "What an installation replaced is kept to undo it, for as long and in as much room as the role file says\n"
+        "(undo.days, undo.room); afterwards it stands here as one that cannot be undone any more.\n\n"
         "examples:\n  pratique history\n  pratique history 7f3a --json"
     )
     parser.add_argument("session", nargs="?", metavar="ID", help="show this session (the first letters are enough)")
