@@ -6,6 +6,7 @@ import errno
 from pathlib import Path
 
 from pratique.sandbox import linux
+from pratique.sandbox.network.wiring import PACKAGE, nft
 
 _APPARMOR = "sudo sysctl -w kernel.apparmor_restrict_unprivileged_userns=0"
 _SETTINGS = (
@@ -49,6 +50,10 @@ def mend(step: str, number: int, mapped: bool) -> str:
         if mapped and step == "proc":
             return "part of /proc is masked on this machine, as in a container; run as root: sudo pratique run ..."
         return ("run as root: sudo pratique run ...; or " if mapped else "") + _CONTAINER
+    if step == "network":
+        if nft() is None:
+            return f"sudo apt-get install {PACKAGE}"
+        return "the kernel needs nf_tables with NAT: sudo modprobe -a nf_tables nft_chain_nat nft_redir nft_reject_inet"
     if step.startswith("overlay"):
         if number == errno.ENODEV:
             return "sudo modprobe overlay"

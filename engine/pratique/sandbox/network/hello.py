@@ -12,7 +12,7 @@ from typing import Final, Literal
 import msgspec
 
 #: Nobody's hello is longer; what is still unclear then is neither TLS nor HTTP.
-LONGEST: Final = 64 * 1024
+LONGEST: Final = 32 * 1024
 
 _TLS_HANDSHAKE: Final = 0x16  # RFC 8446, 5.1
 _CLIENT_HELLO: Final = 1  # 4

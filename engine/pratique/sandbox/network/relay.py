@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ipaddress
+import os
 import socket
 import struct
 import time
+from collections.abc import Callable
 from typing import Final
 
 from pratique.sandbox.network.destinations import Address, Destinations
@@ -19,6 +21,7 @@ from pratique.sandbox.network.names import Book
 AT_ONCE: Final = 1000
 _CHUNK: Final = 256 * 1024
 _PATIENCE: Final = 15.0  # s for the other side to answer
+_BREATH: Final = 0.05  # s
 
 _SO_ORIGINAL_DST: Final = 80  # <linux/netfilter_ipv4.h>, <linux/netfilter_ipv6/ip6_tables.h>
 
@@ -33,6 +36,12 @@ class _Flow:
         self.host = host
         self.sent = self.received = 0
         self.told = False
+
+    def add_sent(self, count: int) -> None:
+        self.sent += count
+
+    def add_received(self, count: int) -> None:
+        self.received += count
 
 
 class Relay:
@@ -49,7 +58,12 @@ class Relay:
         loop = asyncio.get_running_loop()
         while True:
             await self._slots.acquire()
-            client, _ = await loop.sock_accept(listener)
+            try:
+                client, _ = await loop.sock_accept(listener)
+            except OSError:  # it gave up before its turn; or all descriptors are in use, and some come back
+                self._slots.release()
+                await asyncio.sleep(_BREATH)
+                continue
             task = asyncio.create_task(self._carry(client))
             self._running.add(task)
             task.add_done_callback(self._running.discard)
@@ -78,7 +92,7 @@ class Relay:
             try:
                 upstream = await self._open(address, port)
             except OSError as error:
-                self._tell(flow, failed=(error.strerror or "no answer").lower())
+                self._tell(flow, failed=os.strerror(error.errno).lower() if error.errno else "no answer")
                 _reset(client)
                 return
             with upstream:
@@ -119,10 +133,10 @@ class Relay:
     async def _pass(self, flow: _Flow, client: socket.socket, upstream: socket.socket) -> None:
         client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         async with asyncio.TaskGroup() as both:
-            both.create_task(self._inward(flow, upstream, client))
+            both.create_task(_pour(upstream, client, flow.add_received))
             if not await self._opening(flow, client, upstream):
                 raise ConnectionAbortedError
-            await self._outward(flow, client, upstream)
+            await _pour(client, upstream, flow.add_sent)
 
     async def _opening(self, flow: _Flow, client: socket.socket, upstream: socket.socket) -> bool:
         """Read and weigh the program's first words before any of them goes out. Whether the rest may follow."""
@@ -142,7 +156,7 @@ class Relay:
             return False
         self._tell(flow)
         await loop.sock_sendall(upstream, data)
-        flow.sent += len(data)
+        flow.add_sent(len(data))
         return True
 
     def _lie(self, flow: _Flow, said: Asked) -> str:
@@ -155,20 +169,6 @@ class Relay:
             return "it does not say which host it is for"
         return "" if self._destinations.allow_name(said.host) else "the name may not be reached"
 
-    async def _outward(self, flow: _Flow, client: socket.socket, upstream: socket.socket) -> None:
-        loop = asyncio.get_running_loop()
-        while data := await loop.sock_recv(client, _CHUNK):
-            await loop.sock_sendall(upstream, data)
-            flow.sent += len(data)
-        _half_close(upstream)
-
-    async def _inward(self, flow: _Flow, upstream: socket.socket, client: socket.socket) -> None:
-        loop = asyncio.get_running_loop()
-        while data := await loop.sock_recv(upstream, _CHUNK):
-            await loop.sock_sendall(client, data)
-            flow.received += len(data)
-        _half_close(client)
-
     def _tell(self, flow: _Flow, *, refused: str = "", failed: str = "") -> None:
         if not flow.told:
             flow.told = True
@@ -176,6 +176,17 @@ class Relay:
                 time=flow.time, address=str(flow.address), port=flow.port, host=flow.host,
                 refused=refused, failed=failed,
             ))  # fmt: skip
+
+
+async def _pour(source: socket.socket, target: socket.socket, carried: Callable[[int], None]) -> None:
+    """Everything that comes from one side, to the other, until there is no more."""
+    loop = asyncio.get_running_loop()
+    while data := await loop.sock_recv(source, _CHUNK):
+        await loop.sock_sendall(target, data)
+        carried(len(data))
+        await asyncio.sleep(0)  # two sides that are always ready would keep all others from their turn
+    with contextlib.suppress(OSError):
+        target.shutdown(socket.SHUT_WR)
 
 
 def _wanted(client: socket.socket) -> tuple[Address, int]:
@@ -193,11 +204,6 @@ def _wanted(client: socket.socket) -> tuple[Address, int]:
     if address.is_loopback:
         raise OSError("not on its way elsewhere")
     return address, port
-
-
-def _half_close(side: socket.socket) -> None:
-    with contextlib.suppress(OSError):
-        side.shutdown(socket.SHUT_WR)
 
 
 def _reset(side: socket.socket) -> None:

@@ -27,6 +27,7 @@ _LOOKUPS: Final = 16  # names looked up at one time
 
 def serve(spec: Spec, channel: socket.socket, written: int, *, ipv6: bool) -> None:
     """Until the keeper closes its end of `channel`, over which the session's sockets come first."""
+    signal.signal(signal.SIGPIPE, signal.SIG_IGN)  # a connection that goes away is no reason to
     reachable = destinations.parse(spec.destinations)
     _give_up_privileges()
     asyncio.run(_work(reachable, channel, log.Writer(written), ipv6=ipv6))
