@@ -78,7 +78,20 @@ def _left_out(dropped: frozenset[int], staying: Iterable[Effect], effects: Mappi
         if file in whole:
             del pieces[file]
     whole |= _emptied(whole, effects)
+    # What consists of nothing but what is left out is left out: the memberships of an account that goes.
+    whole |= {effect.id for effect in staying if _is_gone(effect, whole, pieces)}
     return Separated(frozenset(whole), {file: frozenset(refused) for file, refused in pieces.items()})
+
+
+def _is_gone(effect: Effect, whole: Collection[int], pieces: Mapping[int, Collection[int]]) -> bool:
+    return (
+        bool(effect.parts or effect.shares)
+        and all(part in whole for part in effect.parts)
+        and all(
+            share.file in whole or (bool(share.pieces) and set(share.pieces) <= set(pieces.get(share.file, ())))
+            for share in effect.shares
+        )
+    )
 
 
 def _emptied(whole: Collection[int], effects: Mapping[int, Effect]) -> set[int]:

@@ -124,15 +124,23 @@ def _treatments(
     verdict: Verdict, leaving: LeavingOut, decision: DecisionPart | None, exit_code: int
 ) -> dict[int, Treatment]:
     if decision is None:
-        # What cannot be left out is said before the question.
-        return {
-            index: Treatment(note=f"cannot be left out: {treatment.note}")
-            for index, treatment in leaving.treatments.items()
-            if treatment.outcome == "failed"
-        }
+        return _hindered(leaving)
     if exit_code != 0:
-        return dict.fromkeys(range(len(verdict.findings)), Treatment(outcome="reverted"))
+        hindered = _hindered(leaving)
+        return {
+            index: Treatment(outcome="reverted", note=hindered.get(index, Treatment()).note)
+            for index in range(len(verdict.findings))
+        }
     return dict(leaving.treatments) if _applies(leaving, decision) else {}
+
+
+def _hindered(leaving: LeavingOut) -> dict[int, Treatment]:
+    """What cannot be left out, and why: said before the question, and where nothing is installed for it."""
+    return {
+        index: Treatment(note=f"cannot be left out by itself: {treatment.note}")
+        for index, treatment in leaving.treatments.items()
+        if treatment.outcome == "failed"
+    }
 
 
 def _applies(leaving: LeavingOut, decision: DecisionPart) -> bool:
