@@ -19,7 +19,7 @@ import heapq
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Final, TypeAlias
 
 import msgspec
@@ -33,7 +33,7 @@ WINDOW: Final = 2.0
 #: Events that are held back for what others may say of them; the oldest is let go when there are more.
 MOST_WAITING: Final = 4096
 #: Paths looked at because a directory above them was renamed, all together: a program can rename one without an end.
-_MOST_MOVED: Final = 2_000_000
+_MOST_MOVED: Final = 300_000
 #: Whose fields are believed first; observers that are not here come after these, by name.
 PRECEDENCE: Final = ("effects", "syscalls", "network", "hidden")
 
@@ -142,7 +142,8 @@ class Makers:
         """The acts of all effects; what consists of several files was done by whoever touched them last."""
         acts = dict(self.acts)
         for effect in effects:
-            parts = [acts[part] for part in effect.parts if part in acts]
+            files = {*effect.parts, *(share.file for share in effect.shares)}
+            parts = [acts[part] for part in sorted(files) if part in acts]
             if parts and effect.id not in acts:
                 acts[effect.id] = max(parts, key=lambda act: act.time)
         return acts
@@ -191,18 +192,25 @@ class Makers:
         if not effects:
             return
         if path not in self._waiting:
-            for parent in PurePosixPath(path).parents:
-                self._above[str(parent)] = self._above.get(str(parent), 0) + 1
+            for parent in _directories(path):
+                self._above[parent] = self._above.get(parent, 0) + 1
         self._waiting.setdefault(path, []).extend(effects)
 
     def _forget(self, path: str) -> None:
         del self._waiting[path]
-        for parent in PurePosixPath(path).parents:
-            left = self._above[str(parent)] - 1
+        for parent in _directories(path):
+            left = self._above[parent] - 1
             if left:
-                self._above[str(parent)] = left
+                self._above[parent] = left
             else:
-                del self._above[str(parent)]
+                del self._above[parent]
+
+
+def _directories(path: str) -> Iterator[str]:
+    """Those a path lies in, the nearest first; without the root, which nobody renames."""
+    while (end := path.rfind("/")) > 0:
+        path = path[:end]
+        yield path
 
 
 # -- in the order of time ---------------------------------------------------------------------------------------------
@@ -226,7 +234,7 @@ def _placed(log: EventLog, makers: Makers, acts: Mapping[int, Act]) -> Iterator[
         elif (act := acts.get(event.effect)) is not None:
             call = makers.last.get((event.effect, event.kind))
             if call is not None and identity(call) == identity(event):
-                event.process, event.time = call.process, call.time
+                event.process, event.time, event.seq = call.process, call.time, call.seq
                 unite(event, call)
             else:
                 event.process, event.time = act.process, act.time
@@ -278,7 +286,8 @@ def _one_act(one: Event, other: Event) -> bool:
 def unite(event: Event, other: Event) -> None:
     """Put into `event` what `other` says of the same act."""
     more, less = sorted((event, other), key=_rank)
-    event.fields = {**less.fields, **{name: value for name, value in more.fields.items() if value not in (None, "")}}
+    known = {name: value for name, value in more.fields.items() if value not in (None, "")}
+    event.fields = {**more.fields, **less.fields, **known}
     event.time = min(event.time, other.time)
     event.process = event.process or other.process
     event.component = event.component or other.component
