@@ -276,6 +276,18 @@ def test_pip_builds_packages_in_directories_of_their_own():
     assert of_path(found)["/opt/two"] == "two"
 
 
+def test_a_command_is_called_by_its_first_word_and_run_again_by_a_package_it_is_the_packages():
+    words = ("/usr/bin/python3.11", "-m", "pip", "install", "x")
+    pip = Subject(path="/usr/bin/python3.11", command=words, name=" ".join(words), kind="pip")
+    found = told(
+        [ran(0, None, "python3 -m pip"), ran(1, 0, "python3 -u -c x", at="/tmp/pip-req-build-x7")],
+        [package("one", "pip")], (), pip,
+    )  # fmt: skip
+    assert of_process(found) == {0: "pip", 1: "one"}
+    apt = Subject(path="/usr/bin/apt-get", command=("apt-get", "install"), name="apt-get install", kind="command")
+    assert names(told([START], (), (), apt)) == ["apt-get"]
+
+
 def test_gems_are_packages_by_their_records():
     top = "/var/lib/gems/3.1.0"
     found = told(

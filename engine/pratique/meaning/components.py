@@ -28,6 +28,9 @@ MOST_COMPONENTS: Final = 1000
 #: Kinds of program that unpack an archive and start one program of it: the two are one program.
 _UNPACKED_AND_STARTED: Final = frozenset({"makeself", "appimage"})
 
+#: Kinds of subject that are started by a program of the host.
+_COMMANDS: Final = frozenset({"command", "npm", "pip"})
+
 #: Directories that merged-/usr systems keep as links to their namesakes below /usr.
 _MERGED: Final = ("/bin/", "/sbin/", "/lib/", "/lib32/", "/lib64/", "/libx32/")
 
@@ -47,6 +50,9 @@ class Attribution(msgspec.Struct, frozen=True, kw_only=True):
 def main_component(subject: Subject) -> Component:
     """The component for the program that was started."""
     name = subject.name or (subject.command[0] if subject.command else subject.path.rsplit("/", 1)[-1]) or "program"
+    if subject.kind in _COMMANDS and name == " ".join(subject.command):
+        # Of a command line the command is name enough.
+        name = subject.kind if subject.kind != "command" else subject.command[0].rsplit("/", 1)[-1]
     return Component(name=name, sha256=subject.sha256)
 
 
@@ -204,7 +210,9 @@ class _Roll:
         return tuple(found.values())
 
     def is_subject(self, path: str, effect: Effect | None) -> bool:
-        """Whether this is the program that was started, or a copy of it."""
+        """Whether this is the program that was started, or a copy of it. A command is a program of the host."""
+        if self._subject.kind in _COMMANDS:
+            return False
         return path == self._subject.path or bool(self._subject.sha256 and _sha256(effect) == self._subject.sha256)
 
     def dropped(self, path: str, effect: Effect | None, carrier: str) -> str:
