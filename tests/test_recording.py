@@ -315,7 +315,7 @@ JUDGED = json.loads((OLD / "expected.json").read_text())
 
 @pytest.mark.parametrize("file", sorted(OLD.glob("*.rec")), ids=lambda file: file.stem)
 def test_what_an_earlier_version_recorded_is_judged_as_it_was(file, pratique):
-    expected = JUDGED[file.stem.rpartition("-")[0]]
+    expected = JUDGED[file.stem]
     ran = pratique("replay", file, "--policy", OLD.parent / "judge.policy", "--json")
     report = json.loads(ran.out)
     assert (report["verdict"]["class"], report["verdict"]["total"]) == (expected["class"], expected["total"])
