@@ -22,7 +22,7 @@ _HOME = {
     "Subject": "subject", "Signer": "subject", "Owner": "subject",
     "Effect": "recording", "Process": "recording", "Component": "recording", "Screen": "recording",
     "hookimpl": "hookspecs", "Facts": "hookspecs", "Launch": "hookspecs", "Request": "hookspecs",
-    "Opinion": "hookspecs", "Match": "hookspecs", "AgentScript": "hookspecs", "Question": "hookspecs",
+    "Opinion": "hookspecs", "Match": "hookspecs", "AgentScript": "hookspecs", "Companion": "hookspecs", "Question": "hookspecs",
     "Answer": "hookspecs", "RemedyOutcome": "hookspecs", "Service": "hookspecs", "Command": "hookspecs",
     "Page": "hookspecs", "AlertChannel": "hookspecs", "AfterCommit": "hookspecs", "Session": "hookspecs",
 }  # fmt: skip

@@ -48,7 +48,7 @@ class Observers:
         self._host = host
         order = itertools.count(1)
         self._observers = [
-            _Observer(EventLog(place, largest=largest), order, implementation, host.kinds(implementation.plugin),
+            _Observer(EventLog(place, largest=largest), order, implementation, _kinds(host, implementation.plugin),
                       session_for(host.settings(implementation.plugin)))
             for implementation in host.implementations("observe")
         ]  # fmt: skip
@@ -83,6 +83,15 @@ class Observers:
             observer.close()
         runs = tuple(observer.run(self._host, allowed) for observer in self._observers)
         return tuple(observer.log for observer in self._observers), runs
+
+
+def _kinds(host: Host, plugin: str) -> Mapping[str, EventKind]:
+    """What a plugin may emit: its own kinds; where it runs the agents of others, theirs too."""
+    own = dict(host.kinds(plugin))
+    if any(one.plugin == plugin for one in host.implementations("companions")):
+        for other in host.implementations("agents"):
+            own |= host.kinds(other.plugin)
+    return own
 
 
 class _Observer:

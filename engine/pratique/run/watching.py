@@ -6,7 +6,7 @@ import os
 import signal
 import time
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -17,7 +17,8 @@ from pratique.host import Host
 from pratique.merging import merge
 from pratique.observing import Observers
 from pratique.policy.model import NetworkRule, Policy
-from pratique.recording import Coverage, Recording, Screen
+from pratique.recording import Recording, Screen
+from pratique.run.covering import coverage
 from pratique.run.options import Face, Options
 from pratique.run.preparing import Person
 from pratique.sandbox import environment
@@ -74,6 +75,12 @@ def watch(
     quarantine = Quarantine(spec)
     try:
         session = LiveSession(session_id, subject, policy.plan, account.home, quarantine)
+
+        def each(plugin: str) -> dict[str, Any]:
+            return {"session": session.view(host.settings(plugin))}
+
+        session.bring([one for answer in host.call("agents", each=each) for one in answer.value])
+        quarantine.accompany(one for answer in host.call("companions", each=each) for one in answer.value)
         observers = Observers(host, session.view, places.sessions())
         observers.start()
         face.started(subject, launch)
@@ -112,11 +119,7 @@ def watch(
         effects=whose.effects,
         screens=_screens(ended),
         observers=runs,
-        # Nothing watches from inside yet: every process is counted as not instrumented, the short ones without a name.
-        coverage=Coverage(
-            executed=max(ended.tasks, len(ended.processes)),
-            not_instrumented=tuple(dict.fromkeys(process.program for process in ended.processes if process.program)),
-        ),
+        coverage=coverage(ended, merged.events),
         open=_open(network),
         notes=(*quarantine.notes, *summary.notes(spec.place / log.NAME), *blind),
         ended=_how(ended, options),

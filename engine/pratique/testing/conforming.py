@@ -116,6 +116,7 @@ def _answers(host: Host) -> Iterator[str]:
         host.call("reputation", subject=subject)
     for session in (FakeSession(), odd_session()):
         host.call("agents", session=session)
+        host.call("companions", session=session)
         host.call("surface", session=session)
     if host.implementations("ask"):
         question = Question(title="Install?", choices=(Choice(key="r", value="refuse", text="refuse"),))

@@ -27,7 +27,6 @@ LIMIT: Final = 5.0
 
 class _Held(NamedTuple):
     call: int
-    thread: int
     image: int
     until: float
 
@@ -49,27 +48,19 @@ class Holding:
     def ask(self, ctx: Context, call: Notification) -> Answered:
         """The decoding function of the call at the end of start-up."""
         image = ctx.images.of(call.thread)
-        if self.channel is None or image is None:
-            return None
-        inside = ctx.images.inside(call.thread)
-        waiting = self._held.get(inside)
-        if waiting is not None and waiting.thread == call.thread and waiting.image == image.id:
-            self._held[inside] = waiting._replace(
-                call=call.id
-            )  # cut short by who attached, and made anew by the kernel
-            return Hold()
-        if image.id in self._seen:
+        if self.channel is None or image is None or image.id in self._seen:
             return None
         self._seen.add(image.id)
         if not any(wanted(image.program) for wanted in self._wanted):
             return None
+        inside = ctx.images.inside(call.thread)
         message = {"held": inside, "process": image.id, "program": image.program, "time": ctx.now()}
         try:
             self.channel.send(json.dumps(message).encode())
         except OSError:
             self.overdue += 1  # nobody listens, or somebody does not keep up
             return None
-        self._held[inside] = _Held(call.id, call.thread, image.id, time.monotonic() + LIMIT)
+        self._held[inside] = _Held(call.id, image.id, time.monotonic() + LIMIT)
         return Hold()
 
     def heard(self) -> Iterator[int]:

@@ -134,11 +134,13 @@ class _Supervisor:
         native = numbers.native()
         assert native is not None
         self._native = native
+        images = Images(proc, self._log.process, self._now, self._watch)
         self._ctx = Context(
             proc=proc,
             listener=listening,
             names=Names(proc),
-            images=Images(proc, self._log.process, self._now, self._watch),
+            memory=memory.Memory(proc, images.process_of),
+            images=images,
             log=self._log,
             answers=Answers(watching.deny, watching.emulate, watching.home),
             now=self._now,
@@ -174,7 +176,8 @@ class _Supervisor:
         """Until the session is over."""
         room = listener.room()
         held = self._holding
-        holds = held.channel.fileno() if held.channel is not None else -1
+        channel = held.channel  # kept: it has to be open when it is taken off the list
+        holds = channel.fileno() if channel is not None else -1
         while True:
             timeout = _IDLE if self._log.waiting else held.wait()
             ready = self._epoll.poll(timeout)
@@ -201,6 +204,7 @@ class _Supervisor:
                 else:
                     process = self._pidfds.pop(descriptor)
                     self._ctx.images.ended(process)
+                    self._ctx.memory.forget(process)
                     self._ctx.release(process)
             if calls:
                 notification = listener.receive(self._listener, room)
@@ -221,6 +225,8 @@ class _Supervisor:
             return
         if call.machine != self._ctx.machine.audit:
             self._ctx.machine = self._machines[call.machine]
+        if self._ctx.names.unsettled:
+            self._ctx.names.settle(call.thread)
         decode = table[call.number]
         try:
             answer = decode(self._ctx, call) if decode is not None else None
