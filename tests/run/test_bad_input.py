@@ -138,7 +138,6 @@ def test_an_unreadable_installer(ordinary_user):
         (["--timeout", "nan"], 2, "above zero"),
         (["--install", "--refuse"], 2, "not allowed with"),
         (["--network", "some"], 2, "invalid choice"),
-        (["--network", "observed"], 4, "--network observed is not available yet"),
         (["--as-user", "nobody-of-this-name"], 2, "there is no user 'nobody-of-this-name'"),
         (["--policy", "missing.policy"], 2, "missing.policy"),
         (["--policy", "/dev/null"], 3, ""),

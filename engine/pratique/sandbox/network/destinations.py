@@ -49,6 +49,8 @@ class Destinations(msgspec.Struct, frozen=True):
         A pattern never opens the host's own network: whoever owns a name decides what address it leads to. A name
         written out does, for a registry within the house.
         """
+        if isinstance(address, IPv6Address):
+            address = address.ipv4_mapped or address
         if any(address in network for network in self.networks):
             return ""
         allowed = [name for name in names if self.allow_name(name)]

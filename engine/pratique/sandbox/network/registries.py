@@ -76,8 +76,9 @@ def _lines(file: Path) -> list[str]:
         descriptor = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:
         return []
-    with open(descriptor, "rb") as opened:
-        try:
-            return opened.read(_LARGEST).decode("utf-8", "replace").splitlines()
-        except OSError:
-            return []  # a directory
+    try:
+        return os.read(descriptor, _LARGEST).decode("utf-8", "replace").splitlines()
+    except OSError:  # a directory, or a pipe that nobody fills
+        return []
+    finally:
+        os.close(descriptor)
