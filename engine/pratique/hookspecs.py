@@ -240,7 +240,10 @@ class Session(Protocol):
     def components(self) -> Sequence[Component]: ...
 
     def opened(self) -> Iterator[str]:
-        """Hidden paths as they are opened: yields until the program has ended."""
+        """Hidden paths as they are opened: yields until the program has ended.
+
+        Raises `PratiqueError` then, when the kernel had to drop some.
+        """
         ...
 
     def reached(self) -> Iterator[Event]:

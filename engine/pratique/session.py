@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from pratique.errors import PratiqueError
 from pratique.events import Event
 from pratique.hookspecs import AgentScript
 from pratique.policy.model import SessionPlan
@@ -77,14 +78,22 @@ class LiveSession:
         return tuple(self._outcome["components"])
 
     def opened(self) -> Iterator[str]:
+        lost = 0
         while True:
             # Asked before waiting: what was opened up to the end is in the queue by then.
             last = self._over.is_set()
             try:
-                yield self._quarantine.opened.get(timeout=0 if last else 0.1)
+                path = self._quarantine.opened.get(timeout=0 if last else 0.1)
             except queue.Empty:
                 if last:
-                    return
+                    break
+                continue
+            if path:
+                yield path
+            else:
+                lost += 1
+        if lost:
+            raise PratiqueError(f"the kernel's queue of openings was full {lost} times: some are not told of")
 
     def reached(self) -> Iterator[Event]:
         if self._quarantine.spec.network != "observed":

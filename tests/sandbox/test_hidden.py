@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import pytest
 
+from pratique.host import Host
+from pratique.observing import Observers
+from pratique.policy.model import SessionPlan
 from pratique.sandbox import linux
-from pratique.sandbox.hidden import MOST_STAND_INS, Hidden, find, is_hidden, stand_ins
+from pratique.sandbox.hidden import MOST_STAND_INS, Hidden, find, is_hidden, read_opens, stand_ins, watch
+from pratique.sandbox.quarantine import Quarantine
+from pratique.sandbox.spec import Spec
+from pratique.session import LiveSession
+from pratique.subject import Subject
+from pratique_detectors import hidden
 
 
 @pytest.fixture
@@ -119,3 +128,30 @@ def test_files_on_other_file_systems_are_hidden_too(quarantine, mounted, glob):
     hidden = {"disk/dir/key", "cd/dir/key"} if glob == "**" else {glob.removesuffix("/dir/**").removesuffix("/**")}
     assert not any(path.removeprefix("./").startswith(tuple(hidden)) for path in where)
     assert session.opened.qsize() > 0 or glob == "**"
+
+
+def test_openings_the_kernel_had_to_drop_are_counted_and_the_observer_is_not_ok(home):
+    """Nobody reads while two files are opened in turn until the kernel's queue is full."""
+    wanted = [Hidden(f"{home}/notes", False), Hidden(f"{home}/.aws/credentials", False)]
+    descriptor, numbers = watch(wanted)
+    try:
+        for _ in range(int(Path("/proc/sys/fs/inotify/max_queued_events").read_text()) // 2 + 10):
+            for one in wanted:
+                os.close(os.open(one.path, os.O_RDONLY))
+        seen: list[str] = []
+        read_opens(descriptor, dict(zip(numbers, wanted, strict=True)), seen.append)
+    finally:
+        os.close(descriptor)
+    assert seen.count("") == 1
+    assert {path for path in seen if path} == {one.path for one in wanted}
+
+    spec = Spec(id="x", place=home / "none", command=("true",), home=str(home))
+    session = LiveSession("x", Subject(path="/x"), SessionPlan(), str(home), Quarantine(spec))
+    for path in seen[-3:]:
+        session._quarantine.opened.put(path)
+    session.end((), (), ())
+    observers = Observers(Host.of({"hidden": hidden}), session.view)
+    observers.start()
+    (log,), (run,) = observers.finish(10)
+    assert (len(log), run.state) == (2, "failed")
+    assert "the kernel's queue of openings was full 1 times: some are not told of" in run.error

@@ -198,7 +198,10 @@ def watch(wanted: Iterable[Hidden]) -> tuple[int, list[int]]:
 
 
 def read_opens(descriptor: int, watched: dict[int, Hidden], seen: Callable[[str], None]) -> None:
-    """Report every opened path waiting on the descriptor. A directory's entries report themselves."""
+    """Report every opened path waiting on the descriptor, and "" where the kernel had to drop some.
+
+    A directory's entries report themselves.
+    """
     while True:
         try:
             data = os.read(descriptor, 64 * 1024)
@@ -211,5 +214,7 @@ def read_opens(descriptor: int, watched: dict[int, Hidden], seen: Callable[[str]
             number, mask, _, length = struct.unpack_from("iIII", data, at)
             at += 16 + length
             one = watched.get(number)
+            if mask & linux.IN_Q_OVERFLOW:
+                seen("")
             if one is not None and mask & linux.IN_OPEN and length == 0:
                 seen(one.path)

@@ -96,6 +96,7 @@ _IFF_UP: Final = 0x1
 
 # <linux/inotify.h>
 IN_OPEN: Final = 0x20
+IN_Q_OVERFLOW: Final = 0x4000  # events were dropped: nobody read them in time
 IN_ISDIR: Final = 0x40000000
 IN_DONT_FOLLOW: Final = 0x02000000
 
