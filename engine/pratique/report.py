@@ -116,7 +116,7 @@ class ProcessPart(Record, frozen=True, kw_only=True):
     started: float  # s since the session began
 
 
-class DecisionPart(Record, frozen=True, kw_only=True):
+class DecisionPart(Record, frozen=True, kw_only=True, omit_defaults=True):
     """`components`: those refused by themselves. With "install", everything else is installed as it is."""
 
     choice: Choice
@@ -124,7 +124,7 @@ class DecisionPart(Record, frozen=True, kw_only=True):
     components: tuple[str, ...] = ()
 
 
-class WithoutPart(Record, frozen=True, kw_only=True):
+class WithoutPart(Record, frozen=True, kw_only=True, omit_defaults=True):
     """What `without` would do: the rest, scored again."""
 
     total: float

@@ -214,6 +214,33 @@ def test_each_key_does_what_it_says(scene, attend, key, code, lines):
     assert len((scene.home / ".bashrc").read_text().splitlines()) == lines
 
 
+def test_components_are_chosen_and_the_screen_says_what_is_left(scene, attend):
+    helper = "printf '#!/bin/sh\\necho evil >> ~/.bashrc\\n' > helper; chmod +x helper"
+    child = attend("run", scene.script("cd; touch new", helper, "./helper"))
+    child.expect_exact("[c] choose components")
+    child.expect_exact("> ")
+    child.send("c")
+    child.expect_exact("Left out: none")
+    child.expect_exact("[1] leave out helper (100)")
+    child.expect_exact("> ")
+    child.send("1")
+    child.expect_exact("Left out: helper")
+    child.expect_exact("[1] keep helper (100)")
+    child.expect_exact("> ")
+    child.send("b")
+    child.expect_exact("brought along by setup.sh, left out")
+    child.expect_exact("[i] install all but helper")
+    child.expect_exact("> ")
+    assert "[h] remember" not in shown(child).rsplit("What shall be done?", 1)[-1]
+    child.send("i")
+    child.expect_exact("helper: 2 changes, brought along by setup.sh")
+    assert ends(child) == 0
+    assert (scene.home / ".bashrc").read_text() == "# mine\n"
+    assert (scene.home / "new").exists()
+    assert not (scene.home / "helper").exists()
+    assert report(scene)["decision"] == {"choice": "install", "source": "person", "components": ["helper"]}
+
+
 def test_wrong_keys_ask_again_and_details_are_shown(scene, attend):
     child = attend("run", scene.script(EVIL))
     for key in ("x", "\x1b", "\r", "é"):

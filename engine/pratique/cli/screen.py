@@ -209,7 +209,8 @@ def _worth_a_line(report: Report) -> list[ComponentPart]:
 def _what(part: ComponentPart) -> str:
     """What a component is, in words: how much it changed, where, and who brought it."""
     files = f"{part.files} change{'' if part.files == 1 else 's'}" if part.files else ""
-    where = f" in {short(part.place)}" if part.files > 1 and part.place else ""
+    place = short(part.place) if part.files > 1 else ""
+    where = f" in {place}" if place not in ("", "~") else ""
     brought = f"brought along by {part.brought_by}" if part.kind == "dropped" and part.brought_by else ""
     return printable(", ".join(filter(None, (files + where, brought))))
 
