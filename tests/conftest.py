@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pwd
+import signal
 import subprocess
 import sys
 import time
@@ -18,6 +19,11 @@ import reachable
 pytest_plugins = ["installers", "signing"]  # found by `pythonpath` in pyproject.toml
 
 ROOT = Path(__file__).resolve().parents[1]
+
+
+def pytest_configure() -> None:
+    """Whoever started us in the background had Ctrl-C ignored, and every command we try would inherit that."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 class Ran(NamedTuple):
