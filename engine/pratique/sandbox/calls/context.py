@@ -12,6 +12,7 @@ from pratique.sandbox.calls.answers import DENIED, PRETENDED, Answers
 from pratique.sandbox.calls.images import Images
 from pratique.sandbox.calls.listener import Notification
 from pratique.sandbox.calls.log import Writer
+from pratique.sandbox.calls.memory import Memory
 from pratique.sandbox.calls.naming import Names
 from pratique.sandbox.calls.numbers import Machine
 
@@ -54,6 +55,7 @@ class Context:
         proc: int,
         listener: int,
         names: Names,
+        memory: Memory,
         images: Images,
         log: Writer,
         answers: Answers,
@@ -63,6 +65,7 @@ class Context:
         self.proc = proc
         self.listener = listener
         self.names = names
+        self.memory = memory
         self.images = images
         self.log = log
         self.answers = answers

@@ -10,7 +10,7 @@ import stat
 import struct
 from typing import Final
 
-from pratique.sandbox.calls import memory, settings
+from pratique.sandbox.calls import settings
 from pratique.sandbox.calls.context import Answer, Answered, Context, Decode
 from pratique.sandbox.calls.listener import Notification
 from pratique.sandbox.calls.naming import Place
@@ -32,7 +32,7 @@ _HARMLESS_BELOW: Final = ("pts/", "shm/", "mqueue/", "fd/")
 
 
 def _place(ctx: Context, call: Notification, directory: int, address: int, *, follow: bool) -> Place | None:
-    name = memory.text(call.thread, address)
+    name = ctx.memory.text(call.thread, address)
     return None if name is None else ctx.names.place(call.thread, directory, name, follow=follow)
 
 
@@ -48,7 +48,7 @@ def _openat(ctx: Context, call: Notification) -> Answered:
 
 
 def _openat2(ctx: Context, call: Notification) -> Answered:
-    how = memory.read(call.thread, call.c, 24)
+    how = ctx.memory.read(call.thread, call.c, 24)
     if len(how) < 24:
         return None
     flags, mode, _ = struct.unpack("=QQQ", how)
@@ -144,7 +144,7 @@ def _symlinkat(ctx: Context, call: Notification) -> Answered:
 
 
 def _linked_to(ctx: Context, call: Notification, target: int, directory: int, address: int) -> Answered:
-    text = memory.text(call.thread, target)
+    text = ctx.memory.text(call.thread, target)
     place = _place(ctx, call, directory, address, follow=False)
     if text is None:
         return None
@@ -169,7 +169,7 @@ def _link(ctx: Context, call: Notification) -> Answered:
 
 
 def _linkat(ctx: Context, call: Notification) -> Answered:
-    if call.e & _AT_EMPTY_PATH and memory.text(call.thread, call.b) == b"":
+    if call.e & _AT_EMPTY_PATH and ctx.memory.text(call.thread, call.b) == b"":
         old = ctx.names.descriptor(call.thread, call.a)
     else:
         old = _place(ctx, call, call.a, call.b, follow=bool(call.e & _AT_SYMLINK_FOLLOW))
@@ -196,6 +196,8 @@ def _renamed(ctx: Context, call: Notification, old: tuple[int, int], new: tuple[
     source, target = _place(ctx, call, *old, follow=False), _place(ctx, call, *new, follow=False)
     if source is None or not source.mode or target is None or source.path == target.path:
         return None
+    if stat.S_ISDIR(source.mode):
+        ctx.names.moved(call.thread)
     return ctx.tell(call, "file.rename", path=source.path, to=target.path)
 
 
@@ -227,7 +229,7 @@ def _fchmodat2(ctx: Context, call: Notification) -> Answered:
 
 def _flagged(ctx: Context, call: Notification, directory: int, address: int, flags: int) -> Place | None:
     """As calls have it whose flags say whether links are followed, and whether no path means the directory itself."""
-    if flags & _AT_EMPTY_PATH and memory.text(call.thread, address) == b"":
+    if flags & _AT_EMPTY_PATH and ctx.memory.text(call.thread, address) == b"":
         return ctx.names.descriptor(call.thread, directory)
     return _place(ctx, call, directory, address, follow=not flags & _AT_SYMLINK_NOFOLLOW)
 
@@ -279,7 +281,7 @@ def _fsetxattr(ctx: Context, call: Notification) -> Answered:
 
 
 def _setxattrat(ctx: Context, call: Notification) -> Answered:
-    how = memory.read(call.thread, call.e, 16)  # struct xattr_args, <linux/xattr.h>
+    how = ctx.memory.read(call.thread, call.e, 16)  # struct xattr_args, <linux/xattr.h>
     if len(how) < 16:
         return None
     value, size, _ = struct.unpack("=QII", how)
@@ -287,10 +289,10 @@ def _setxattrat(ctx: Context, call: Notification) -> Answered:
 
 
 def _attribute(ctx: Context, call: Notification, place: Place | None, name: int, value: int, size: int) -> Answered:
-    written = memory.text(call.thread, name, 256)
+    written = ctx.memory.text(call.thread, name, 256)
     if place is None or not place.mode or written is None:
         return None
-    content = memory.read(call.thread, value, min(size, _MOST_VALUE)) if value else b""
+    content = ctx.memory.read(call.thread, value, min(size, _MOST_VALUE)) if value else b""
     text = content.rstrip(b"\0").decode("utf-8", "backslashreplace")
     return ctx.tell(call, "file.attribute", path=place.path, name=os.fsdecode(written), value=text)
 

@@ -20,10 +20,11 @@ _MOST_ABOVE: Final = 64  # ancestors looked up at once
 class _Living:
     """One living process. `image` None: it has done nothing yet that was seen; its acts would be its forker's copy."""
 
-    __slots__ = ("forker", "image", "inside", "pidfd")
+    __slots__ = ("forker", "image", "inside", "pidfd", "uid")
 
-    def __init__(self, forker: Process | None, pidfd: int, inside: int) -> None:
+    def __init__(self, forker: Process | None, pidfd: int, inside: int, uid: int | None) -> None:
         self.forker = forker
+        self.uid = uid  # as found a moment ago; None: it may have changed since
         self.inside = inside
         self.image: Process | None = None
         self.pidfd = pidfd
@@ -94,12 +95,11 @@ class Images:
 
     def before_end(self, thread: int) -> None:
         """The process is about to end: its children will seem to be somebody else's."""
-        if self._process(thread) != thread or thread not in self._living:
-            return
-        living = self._living[thread]
-        for child in self._children(thread):
-            if child not in self._living:
-                self._left_behind[child] = living.image or living.forker
+        children = [child for child in self._children(thread) if child not in self._living]
+        process = self._process(thread) if children else None
+        living = self._living.get(process) if process is not None else None
+        if living is not None:
+            self._left_behind.update(dict.fromkeys(children, living.image or living.forker))
 
     def ended(self, process: int) -> None:
         living = self._living.pop(process, None)
@@ -138,9 +138,12 @@ class Images:
         return entry
 
     def _uid(self, process: int) -> int:
+        living = self._living[process]
+        uid, living.uid = living.uid, None
+        if uid is not None:
+            return uid
         try:
-            status = self._read(f"{process}/status")
-            return int(status[status.index(b"\nUid:") + 5 :].split(None, 2)[1])  # the effective one
+            return _uid(self._read(f"{process}/status"))
         except (OSError, ValueError):
             return 0
 
@@ -176,7 +179,8 @@ class Images:
                 pidfd = os.pidfd_open(process)
             except OSError:
                 return None
-            self._living[process] = _Living(self._forker(process, parent, most), pidfd, _inside(status))
+            uid = _uid(status) if most == _MOST_ABOVE else None
+            self._living[process] = _Living(self._forker(process, parent, most), pidfd, _inside(status), uid)
             self._watch(pidfd, process)
         return process
 
@@ -190,17 +194,19 @@ class Images:
         living = self._living.get(parent)
         return (living.image or living.forker) if living is not None else None
 
-    def _children(self, process: int) -> list[int]:
+    def _children(self, thread: int) -> list[int]:
+        """Processes that any thread of the thread's process has forked, and that still live."""
         found: list[int] = []
         try:
-            for task in self._tasks(process):
-                found += map(int, self._read(f"{process}/task/{task}/children").split())
+            single = os.stat(f"{thread}/task", dir_fd=self._proc).st_nlink == 3  # a thread is a directory in it
+            for task in [str(thread)] if single else self._tasks(thread):
+                found += map(int, self._read(f"{thread}/task/{task}/children").split())
         except (OSError, ValueError):
             pass  # it was killed meanwhile
         return found
 
-    def _tasks(self, process: int) -> list[str]:
-        descriptor = os.open(f"{process}/task", os.O_RDONLY | os.O_DIRECTORY, dir_fd=self._proc)
+    def _tasks(self, thread: int) -> list[str]:
+        descriptor = os.open(f"{thread}/task", os.O_RDONLY | os.O_DIRECTORY, dir_fd=self._proc)
         try:
             return os.listdir(descriptor)  # noqa: PTH208  # a Path has no descriptor
         finally:
@@ -217,6 +223,12 @@ class Images:
 def _number(status: bytes, name: bytes) -> int:
     at = status.index(name) + len(name)
     return int(status[at : at + 32].split(None, 1)[0])
+
+
+def _uid(status: bytes) -> int:
+    """The effective one."""
+    at = status.index(b"\nUid:") + 5
+    return int(status[at : at + 64].split(None, 2)[1])
 
 
 def _inside(status: bytes) -> int:

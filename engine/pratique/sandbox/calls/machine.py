@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from typing import Final
 
-from pratique.sandbox.calls import memory
 from pratique.sandbox.calls.context import EPERM, Answered, Context, Decode
 from pratique.sandbox.calls.listener import Notification
 
@@ -13,19 +12,19 @@ _HERE: Final = 0xFFFFFF9C  # AT_FDCWD
 _POWER: Final = {0x01234567: "reboot", 0xCDEF0123: "halt", 0x4321FEDC: "poweroff", 0x45584543: "kexec"}
 
 
-def _text(call: Notification, address: int) -> str:
-    return os.fsdecode(memory.text(call.thread, address) or b"")
+def _text(ctx: Context, call: Notification, address: int) -> str:
+    return os.fsdecode(ctx.memory.text(call.thread, address) or b"")
 
 
 def _named(ctx: Context, call: Notification, address: int) -> str:
     """Where a path leads; as it was written, when that is nowhere."""
-    name = memory.text(call.thread, address) or b""
+    name = ctx.memory.text(call.thread, address) or b""
     place = ctx.names.place(call.thread, _HERE, name, follow=True)
     return place.path if place is not None else os.fsdecode(name)
 
 
 def _mount(ctx: Context, call: Notification) -> Answered:
-    source, target, kind = _text(call, call.a), _named(ctx, call, call.b), _text(call, call.c)
+    source, target, kind = _text(ctx, call, call.a), _named(ctx, call, call.b), _text(ctx, call, call.c)
     return ctx.refuse(call, "mount.call", source=source, target=target, type=kind)
 
 
@@ -34,7 +33,7 @@ def _umount(ctx: Context, call: Notification) -> Answered:
 
 
 def _move_mount(ctx: Context, call: Notification) -> Answered:
-    return ctx.refuse(call, "mount.call", source=_text(call, call.b), target=_text(call, call.d), type="")
+    return ctx.refuse(call, "mount.call", source=_text(ctx, call, call.b), target=_text(ctx, call, call.d), type="")
 
 
 def _pivot_root(ctx: Context, call: Notification) -> Answered:

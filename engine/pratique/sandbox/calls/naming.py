@@ -22,6 +22,9 @@ _RESOLVE_IN_ROOT: Final = 0x10  # <linux/openat2.h>
 _DIRECTORY: Final = os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC
 _ANY: Final = os.O_PATH | os.O_CLOEXEC
 
+#: Directories remembered.
+_MOST_KNOWN: Final = 128
+_PER_PROCESS: Final = (b"/proc/", b"/dev/fd")
 #: Paths that mean something else to each process.
 _OWN: Final = {b"/proc/self": b"", b"/proc/thread-self": b"", b"/dev/fd": b"/fd"}
 _OWN_STREAMS: Final = {b"/dev/stdin": b"/fd/0", b"/dev/stdout": b"/fd/1", b"/dev/stderr": b"/fd/2"}
@@ -45,12 +48,24 @@ TYPES: Final = {
 }  # fmt: skip
 
 
+class _Known(NamedTuple):
+    """A directory that a name led to. It is kept open: no other gets its number as long as it is."""
+
+    descriptor: int
+    path: str
+    device: int
+    inode: int
+
+
 class Names:
     """`proc`: descriptor of a /proc that shows the session's threads by the numbers notifications have."""
 
     def __init__(self, proc: int) -> None:
         self._proc = proc
         self._own = os.open("self/fd", _DIRECTORY, dir_fd=proc)
+        self._known: dict[bytes, _Known] = {}
+        self._moving: set[int] = set()  # threads about to rename a directory
+        self._passing: int | None = None  # the last directory that is not remembered
         self.confined = False  # set when somebody in the session has changed its root directory
 
     def place(self, thread: int, directory: int, name: bytes, *, follow: bool) -> Place | None:
@@ -69,28 +84,62 @@ class Names:
             if last in (b"", b".", b".."):
                 above, last = name, b""
             try:
-                descriptor = self._open(thread, directory, above, _DIRECTORY)
+                known = self._directory(thread, directory, above)
+                if not last:
+                    return Place(known.path, os.fstat(known.descriptor).st_mode)
+                # Asking first is cheaper than an exception, and most files that are opened to be written are new.
+                if not os.access(last, os.F_OK, dir_fd=known.descriptor, follow_symlinks=False):
+                    return Place(f"{known.path.rstrip('/')}/{os.fsdecode(last)}", 0)
+                mode = os.stat(last, dir_fd=known.descriptor, follow_symlinks=False).st_mode
+                if not (follow and stat.S_ISLNK(mode)):
+                    return Place(f"{known.path.rstrip('/')}/{os.fsdecode(last)}", mode)
+                target = os.readlink(last, dir_fd=known.descriptor)
             except (OSError, ValueError):
                 return None
-            try:
-                path = self._path(descriptor)
-                if not last:
-                    return Place(path, os.fstat(descriptor).st_mode)
-                try:
-                    mode = os.stat(last, dir_fd=descriptor, follow_symlinks=False).st_mode
-                except FileNotFoundError:
-                    mode = 0
-                except OSError:
-                    return None  # the name is too long, say
-                if not (follow and stat.S_ISLNK(mode)):
-                    return Place(f"{path if path != '/' else ''}/{os.fsdecode(last)}", mode)
-                target = os.readlink(last, dir_fd=descriptor)
-            except OSError:
-                return None
-            finally:
-                os.close(descriptor)
-            name = target if target[:1] == b"/" else os.fsencode(path) + b"/" + target
+            name = target if target[:1] == b"/" else os.fsencode(known.path) + b"/" + target
         return None
+
+    @property
+    def unsettled(self) -> bool:
+        return bool(self._moving)
+
+    def moved(self, thread: int) -> None:
+        """The thread is going to rename a directory: no path is sure until it has."""
+        self._moving.add(thread)
+        self._forget()
+
+    def settle(self, thread: int) -> None:
+        """The thread makes another call: what it was going to do is done."""
+        self._moving.discard(thread)
+        self._forget()
+
+    def _directory(self, thread: int, directory: int, name: bytes) -> _Known:
+        """The directory, and its path. Those last used are remembered, as long as the name leads to the same one."""
+        lasting = name[:1] == b"/" and not self.confined and not self._moving and not name.startswith(_PER_PROCESS)
+        if lasting:
+            now = os.stat(name)  # noqa: PTH116  # in the hot path
+            known = self._known.get(name)
+            if known is not None and known.inode == now.st_ino and known.device == now.st_dev:
+                return known
+        descriptor = self._open(thread, directory, name, _DIRECTORY)
+        found = os.fstat(descriptor)
+        known = _Known(descriptor, self._path(descriptor), found.st_dev, found.st_ino)
+        if lasting:
+            if len(self._known) >= _MOST_KNOWN:
+                self._forget()
+            if name in self._known:
+                os.close(self._known[name].descriptor)
+            self._known[name] = known
+        else:
+            if self._passing is not None:
+                os.close(self._passing)
+            self._passing = descriptor
+        return known
+
+    def _forget(self) -> None:
+        for known in self._known.values():
+            os.close(known.descriptor)
+        self._known.clear()
 
     def descriptor(self, thread: int, number: int) -> Place | None:
         """What an open descriptor of the thread leads to. None: there is none, or it is no file (a pipe, a socket)."""

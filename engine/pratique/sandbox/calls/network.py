@@ -7,7 +7,6 @@ import socket
 import struct
 from typing import Final, NamedTuple
 
-from pratique.sandbox.calls import memory
 from pratique.sandbox.calls.context import Answered, Context, Decode
 from pratique.sandbox.calls.listener import Notification, take_descriptor
 
@@ -63,7 +62,7 @@ def _protocol(ctx: Context, call: Notification, number: int) -> str:
 
 
 def _reached(ctx: Context, call: Notification, number: int, address: int, length: int, protocol: str = "") -> Answered:
-    data = memory.read(call.thread, address, min(length & 0xFFFFFFFF, _LONGEST))
+    data = ctx.memory.read(call.thread, address, min(length & 0xFFFFFFFF, _LONGEST))
     found = _address(data)
     if found is None:
         return None
@@ -95,7 +94,7 @@ def _messages(ctx: Context, call: Notification, number: int, address: int, count
     size = 56 if word == 8 else 28
     stride = size + (8 if word == 8 else 4)
     for at in range(count):
-        head = memory.read(call.thread, address + at * stride, word + 4)
+        head = ctx.memory.read(call.thread, address + at * stride, word + 4)
         if len(head) < word + 4:
             return None
         name, length = int.from_bytes(head[:word], "little"), int.from_bytes(head[word : word + 4], "little")
@@ -109,7 +108,7 @@ def _bind(ctx: Context, call: Notification) -> Answered:
 
 
 def _bound(ctx: Context, call: Notification, number: int, address: int, length: int) -> Answered:
-    data = memory.read(call.thread, address, min(length & 0xFFFFFFFF, _LONGEST))
+    data = ctx.memory.read(call.thread, address, min(length & 0xFFFFFFFF, _LONGEST))
     if int.from_bytes(data[:2], "little") == socket.AF_UNIX and data[2:3] not in (b"", b"\0"):
         place = ctx.names.place(call.thread, _HERE, data[2:].split(b"\0", 1)[0], follow=False)
         if place is None or place.mode:
@@ -143,7 +142,7 @@ def _listening(ctx: Context, call: Notification, number: int) -> Answered:
 
 def _socketcall(ctx: Context, call: Notification) -> Answered:
     """i386's one call for all of them: which one, and where its arguments are (<linux/net.h>)."""
-    data = memory.read(call.thread, call.b & 0xFFFFFFFF, 24)
+    data = ctx.memory.read(call.thread, call.b & 0xFFFFFFFF, 24)
     words = struct.unpack(f"={len(data) // 4}I", data[: len(data) // 4 * 4]) + (0,) * 6
     match call.a & 0xFFFFFFFF:
         case 3:  # SYS_CONNECT

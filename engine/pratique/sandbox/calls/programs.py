@@ -8,7 +8,7 @@ import struct
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from pratique.sandbox.calls import commands, memory
+from pratique.sandbox.calls import commands
 from pratique.sandbox.calls.context import Answered, Context, Decode
 from pratique.sandbox.calls.images import Executed
 from pratique.sandbox.calls.listener import Notification
@@ -32,13 +32,13 @@ class _Image(NamedTuple):
 
 
 def _execve(ctx: Context, call: Notification) -> Answered:
-    name = memory.text(call.thread, call.a)
+    name = ctx.memory.text(call.thread, call.a)
     place = None if name is None else ctx.names.place(call.thread, _HERE, name, follow=True)
     return _executed(ctx, call, place, name or b"", call.b)
 
 
 def _execveat(ctx: Context, call: Notification) -> Answered:
-    name = memory.text(call.thread, call.b)
+    name = ctx.memory.text(call.thread, call.b)
     if name is None:
         return None
     if not name and call.e & _AT_EMPTY_PATH:
@@ -52,7 +52,7 @@ def _executed(ctx: Context, call: Notification, place: Place | None, name: bytes
     """Looking for a program along the PATH tries many names: only what can be executed is told."""
     if place is None or not stat.S_ISREG(place.mode) or not place.mode & _EXECUTABLE:
         return None
-    arguments = [os.fsdecode(one) for one in memory.texts(call.thread, address, ctx.machine.word)]
+    arguments = [os.fsdecode(one) for one in ctx.memory.texts(call.thread, address, ctx.machine.word)]
     image = _image(ctx, call, place, os.fsdecode(name), arguments)
     if image is None:
         return None
@@ -67,6 +67,7 @@ def _executed(ctx: Context, call: Notification, place: Place | None, name: bytes
             return answer
     if ctx.images.execute(call.thread, executed) is None:
         return None
+    ctx.memory.forget(ctx.images.process_of(call.thread) or 0)
     ctx.tell(call, "process.exec", path=place.path, arguments=" ".join(arguments))
     for one in asked:
         ctx.tell(call, one.kind, **one.fields)  # what is emulated is so by a stand-in: the call is made
