@@ -12,6 +12,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from pratique import recording
+
 pytestmark = pytest.mark.root
 
 POLICY = """policy trial "For the tests" {{ version "1.0.0" }}
@@ -34,8 +36,8 @@ def run(internet, tmp_path):
         policy.write_text(POLICY.format(to=", ".join(f'"{one}"' for one in to)))
         installer.write_text(f"#!/bin/sh\n{script}\n")
         return subprocess.Popen(
-            internet.command(sys.executable, "-m", "pratique.cli.main", "run", "--json", "--refuse", "--policy",
-                             policy, installer),
+            internet.command(sys.executable, "-m", "pratique.cli.main", "run", "--json", "--refuse", "--record",
+                             tmp_path / "session.rec", "--policy", policy, installer),
             env={**internet.environment(), "PRATIQUE_STATE": str(tmp_path / "state"), "HTTP_PROXY": "http://proxy.house"},
             cwd=tmp_path, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
@@ -43,7 +45,7 @@ def run(internet, tmp_path):
     return start
 
 
-def test_the_report_tells_what_was_reached_and_what_was_refused(run):
+def test_the_report_tells_what_was_reached_and_what_was_refused(run, tmp_path):
     out, err = run(
         "curl -sS http://allowed.example/\ncurl -sS http://93.184.216.35:8080/\ngetent hosts x.tunnel.example\n"
         "echo proxy=$HTTP_PROXY",
@@ -58,6 +60,15 @@ def test_the_report_tells_what_was_reached_and_what_was_refused(run):
     assert "93.184.216.35" in text
     assert "x.tunnel.example" in text
     assert "allowed.example /" in report["screens"][0]["text"]
+    seen = recording.read(tmp_path / "session.rec")
+    programs = {process.id: process.program for process in seen.processes}
+    opened = [event for event in seen.events if event.kind == "net.connect" and event.fields["protocol"] == "tcp"]
+    # The log of calls knows who it was, the relay what became of it: one event of both.
+    assert [
+        (event.fields["address"], event.fields["port"], event.fields["host"], event.fields["refused"])
+        for event in opened
+    ] == [("93.184.216.34", 80, "allowed.example", False), ("93.184.216.35", 8080, "", True)]
+    assert {Path(programs[event.process]).name for event in opened} == {"curl"}
     assert "proxy=\n" in report["screens"][0]["text"]  # the network does not lead there
 
 
