@@ -26,6 +26,7 @@ from pratique.recording import (
     Recording,
     RecordingError,
     Screen,
+    Share,
 )  # fmt: skip
 from pratique.subject import Signer, Subject
 
@@ -270,6 +271,8 @@ def test_private_contents_are_left_out_and_names_are_not(tmp_path):
         Effect(id=1, type="file", op="modify", path="/data/kept", before=secret, after=secret,
                details={"xattr:user.x": "SECRET", "package": "p"}),
         Effect(id=2, type="file", op="modify", path="/etc/hosts", before=STATE, after=STATE),
+        Effect(id=3, type="lines", op="modify", path="/data/kept", shares=(Share(1, (0,)),),
+               details={"added": "a SECRET", "removed": "SECRET"}),
     )  # fmt: skip
     recording.write(
         msgspec.structs.replace(WHOLE, events=events, effects=effects), tmp_path / "x.rec", without=["~/.netrc"]
@@ -279,7 +282,7 @@ def test_private_contents_are_left_out_and_names_are_not(tmp_path):
     assert kept.left_out == ("~/.netrc",)
     assert [event.fields["path"] for event in kept.events] == [event.fields["path"] for event in events]
     assert [event.fields.get("added") for event in kept.events] == ["", "", None, "1.2.3.4 x"]
-    assert [(e.path, e.after.size, e.after.sha256, e.details) for e in kept.effects] == [
+    assert [(e.path, e.after.size, e.after.sha256, e.details) for e in kept.effects if e.after] == [
         ("/data/kept", 9, "", {"package": "p"}), ("/etc/hosts", 3, "00", {}),
     ]  # fmt: skip
 

@@ -248,3 +248,39 @@ def test_a_script_that_writes_itself_into_dpkgs_records_is_not_the_package_manag
         (cron,) = [effect for effect in found["file"] if effect.path == "/etc/cron.d/evil"]
         assert (cron.details.get("by_package_manager") == "true") is believed
         assert "hello" in components
+
+
+def test_a_unit_has_the_links_that_start_it_its_other_names_and_its_drop_ins():
+    units = "/etc/systemd/system"
+    paths = {
+        f"{units}/a.service": b"",
+        f"{units}/a.service.d": FileState(type="directory", mode=0o755, uid=0, gid=0),
+        f"{units}/a.service.d/x.conf": b"",
+        f"{units}/multi-user.target.wants/a.service": link("../a.service"),
+        f"{units}/other-name.service": link("a.service"),
+        f"{units}/b.service": b"",
+    }
+    found, _ = meaning(paths, kind="script")
+    files = {effect.id: effect.path for effect in found["file"]}
+    parts = {(e.details["name"], e.details["what"]): {files[part] for part in e.parts} for e in found["service"]}
+    assert parts == {
+        ("a.service", "add"): paths.keys() - {f"{units}/b.service"},
+        ("a.service", "enable"): {f"{units}/multi-user.target.wants/a.service"},
+        ("b.service", "add"): {f"{units}/b.service"},
+    }
+
+
+def test_lines_are_told_where_a_change_is_more_than_one_thing():
+    before = {"/root/.bashrc": b"# mine\n", "/etc/x.conf": b"a=1\n"}
+    after = {
+        "/root/.bashrc": b"# mine\nexport A=1\nexport B=2\n",
+        "/etc/x.conf": b"a=2\n",
+        "/root/.profile": b"export A=1\nexport B=2\n",
+        "/etc/cron.d/x": b"1 1 * * * a b\n2 2 * * * a c\n",
+    }
+    found, _ = meaning(after, before, kind="script")
+    lines = {(effect.path, effect.details["added"]) for effect in found["lines"]}
+    assert lines == {
+        ("/root/.bashrc", "export A=1"), ("/root/.bashrc", "export B=2"),
+        ("/etc/cron.d/x", "1 1 * * * a b"), ("/etc/cron.d/x", "2 2 * * * a c"),
+    }  # fmt: skip

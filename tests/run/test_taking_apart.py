@@ -129,7 +129,9 @@ def test_a_replay_leaves_out_the_same_lines(apart, scene, tmp_path, pratique):
     recording = tmp_path / "x.rec"
     script = scene.script("echo 'export A=1' >> ~/.bashrc", "echo 'evil.example' >> ~/.bashrc")
     ran = apart("--record", recording, script)
-    again = pratique("replay", "--json", "--policy", tmp_path / "apart.policy", recording, env=scene.environment).json
+    again = pratique(
+        "replay", "--json", "--policy", tmp_path / "apart.policy", recording, env=scene.environment, cwd=scene.downloads
+    ).json
     assert again["actions"] == ran.json["actions"]
     assert again["effects"] == ran.json["effects"]
 
@@ -303,6 +305,14 @@ def test_of_two_packages_one_is_refused_and_really_absent(apart, scene, deb, com
     assert EVIL.encode() not in Path("/var/lib/dpkg/status").read_bytes()
     packages = {e["details"]["package"]: e["kept"] for e in ran.json["effects"] if e["type"] == "package"}
     assert packages == {GOOD: True, EVIL: False}
+
+
+def test_a_package_is_refused_by_its_name(scene, deb):
+    debs = [str(deb(name, {f"/usr/share/{name}/x": "x"})) for name in (GOOD, EVIL)]
+    ran = scene.run("--json", "--install", "--without-component", EVIL, "dpkg", "-i", *debs)
+    assert ran.code == 0, ran.err
+    assert (status(GOOD), status(EVIL), out("dpkg", "--audit")) == ("installed", "", "")
+    assert (Path(f"/usr/share/{GOOD}/x").exists(), Path(f"/usr/share/{EVIL}").exists()) == (True, False)
 
 
 def test_a_package_that_another_one_depends_on_is_said_to_be_inseparable(apart, scene, deb):

@@ -106,9 +106,12 @@ class Discretion:
         return process if words is process.arguments else msgspec.structs.replace(process, arguments=words)
 
     def _effect(self, effect: Effect) -> Effect:
-        if effect.id not in self._effects:
+        of_file = {share.file for share in effect.shares} if effect.type == "lines" else {effect.id}
+        if self._effects.isdisjoint({effect.id, *of_file}):
             return effect
         details = {name: value for name, value in effect.details.items() if not name.startswith("xattr:")}
+        if effect.type == "lines":
+            details |= dict.fromkeys(("added", "removed"), "")
         return msgspec.structs.replace(
             effect, before=_unhashed(effect.before), after=_unhashed(effect.after), details=details
         )
