@@ -81,8 +81,8 @@ class Put(msgspec.Struct, frozen=True, kw_only=True, tag="put", tag_field="is", 
     """What is ready to be put at `path`, as it really came out; told from anything else there by its inode."""
 
     path: str
-    device: int
     inode: int
+    mtime_ns: int
     uid: int
     gid: int
     attributes: dict[str, bytes] = {}

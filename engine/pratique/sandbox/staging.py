@@ -173,7 +173,7 @@ class Staging:
 
     def _note(self, path: str, found: os.stat_result, attributes: Mapping[str, bytes]) -> None:
         self._put[path] = Put(
-            path=path, device=found.st_dev, inode=found.st_ino, uid=found.st_uid, gid=found.st_gid,
+            path=path, inode=found.st_ino, mtime_ns=found.st_mtime_ns, uid=found.st_uid, gid=found.st_gid,
             attributes=dict(attributes),
         )  # fmt: skip
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import stat
 import time
 from collections.abc import Iterable
 
@@ -98,8 +99,11 @@ class _Work:
                 self._durable.directory(directory)
 
     def _is_ours(self, change: Change, found: os.stat_result | None) -> bool:
+        """Told by inode and time: numbers of devices may be others when the machine has started again."""
         put = self._put.get(change.path)
-        return found is not None and put is not None and (put.device, put.inode) == (found.st_dev, found.st_ino)
+        if found is None or put is None or put.inode != found.st_ino:
+            return False
+        return stat.S_ISDIR(found.st_mode) or put.mtime_ns == found.st_mtime_ns
 
     def remove_what_was_put(self) -> None:
         """Deepest first. A file that replaced another stays until that one replaces it again."""

@@ -1,0 +1,84 @@
+"""An overlay over one directory of the host, to change, read and commit without a whole quarantine around it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from pratique.recording import Effect
+from pratique.sandbox import linux
+from pratique.sandbox.commit import commit
+from pratique.sandbox.effects import read_effects
+from pratique.sandbox.layers import Layer, Step, overlay_options
+from pratique.sandbox.spec import CommitResult
+from pratique.sandbox.undo import Undone, undo
+from pratique.sandbox.written import Written
+
+
+class Overlaid:
+    """`change` runs a function on the directory as a program in quarantine would see it. As root."""
+
+    def __init__(self, host: Path, place: Path) -> None:
+        self.host = host
+        self.place = place
+        self.merged = place / "merged"
+        self._layer = Layer(at=str(host), number=0)
+        for directory in (place / "upper/0", place / "work/0", self.merged):
+            directory.mkdir(parents=True, exist_ok=True)
+        real = host.stat()
+        os.chown(place / "upper/0", real.st_uid, real.st_gid)
+        (place / "upper/0").chmod(real.st_mode & 0o7777)
+        self.started_ns = (place / "work").stat().st_ctime_ns
+
+    def change(self, work: Callable[[Path], object]) -> None:
+        back = Path.cwd()
+        os.chdir(self.place)  # the options name the layers from there
+        try:
+            step = Step(kind="overlay", at=str(self.host), number=0)
+            linux.mount("overlay", str(self.merged), "overlay", 0, overlay_options(step, stand_ins=False, mapped=False))
+        finally:
+            os.chdir(back)
+        try:
+            work(self.merged)
+        finally:
+            linux.unmount(str(self.merged))
+
+    def effects(self) -> tuple[Effect, ...]:
+        return read_effects((self._layer,), self.place / "upper")
+
+    def commit(self, wanted: Iterable[Effect] | None = None) -> CommitResult:
+        effects = self.effects()
+        return commit(effects if wanted is None else wanted, effects, self.written())
+
+    def written(self) -> Written:
+        return Written(
+            id=self.place.name, place=self.place, layers=(self._layer,), started_ns=self.started_ns, restored={}
+        )
+
+    def undo(self, **settings: bool) -> Undone:
+        return undo(self.place, self.place.name, **settings)
+
+
+def picture(directory: Path) -> dict[str, tuple[object, ...]]:
+    """Everything about a tree: names, content, owner, mode, attributes, times, which names are the same file."""
+    out: dict[str, tuple[object, ...]] = {}
+    files: dict[int, str] = {}
+    for top, directories, names in os.walk(os.fsencode(directory)):
+        for each in (top, *(top + b"/" + name for name in (*names, *directories))):
+            found = os.lstat(each)
+            name = os.fsdecode(os.path.relpath(each, os.fsencode(directory)))
+            content: object = None
+            attributes: tuple[object, ...] = ()
+            kind = found.st_mode & 0o170000
+            if kind == 0o120000:
+                content = os.readlink(each)  # noqa: PTH115  # bytes
+            elif kind in (0o100000, 0o040000):
+                attributes = tuple((one, os.getxattr(each, one)) for one in sorted(os.listxattr(each)))
+            if kind == 0o100000:
+                content = Path(os.fsdecode(each)).read_bytes() if found.st_size < 1 << 20 else found.st_size
+            same = files.setdefault(found.st_ino, name) if kind != 0o040000 else ""
+            out[name] = (
+                found.st_mode, found.st_uid, found.st_gid, found.st_mtime_ns, found.st_rdev, content, attributes, same,
+            )  # fmt: skip
+    return out
