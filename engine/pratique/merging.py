@@ -71,8 +71,9 @@ def merge(logs: Sequence[EventLog], effects: Iterable[Effect] = (), place: Path 
     makers = Makers(effects)
     of_files = [log for log in logs if not _OF_FILES.isdisjoint(log.kinds)]
     in_time = {id(log): ordered(log, place) for log in logs}
-    for event in heapq.merge(*(in_time[id(log)].backwards() for log in of_files), key=when, reverse=True):
-        makers.seen(event)
+    if effects:
+        for event in heapq.merge(*(in_time[id(log)].backwards() for log in of_files), key=when, reverse=True):
+            makers.seen(event)
     acts = makers.settled(effects)
     streams = [_told(in_time[id(log)], makers, acts, place) for log in logs]
     stream = streams[0] if len(streams) == 1 else heapq.merge(*streams, key=when)
