@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 import tarfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -192,6 +193,30 @@ def test_maintainer_scripts_act_for_their_packages(scene, tmp_path):
     assert {part["name"]: part["kind"] for part in report["components"]} == {
         "dpkg": "program", a: "package", b: "package",
     }  # fmt: skip
+
+
+@pytest.fixture
+def purged() -> Iterator[None]:
+    """Whatever is installed of the two packages goes again."""
+    yield
+    for name in ("pratique-alpha", "pratique-beta"):
+        subprocess.run(["dpkg", "--purge", name], capture_output=True, check=False)
+    for path in Path("/var/lib").glob("pratique-*inst-*"):
+        path.unlink()
+
+
+@pytest.mark.usefixtures("purged")
+def test_one_package_of_a_batch_is_refused_with_all_its_scripts_did(scene, tmp_path):
+    alpha = deb(tmp_path, "pratique-alpha", "echo alpha > /var/lib/pratique-WHEN-a")
+    beta = deb(tmp_path, "pratique-beta", "echo beta > /var/lib/pratique-WHEN-b")
+    ran = scene.run("--without-component", "pratique-beta", "--", "dpkg", "-i", alpha, beta)
+    assert ran.code == 0, (ran.out, ran.err)
+    assert Path("/var/lib/pratique-postinst-a").read_text() == "alpha\n"
+    assert not list(Path("/var/lib").glob("pratique-*-b"))
+    assert tool("dpkg-query", "-W", "-f", "${Status}", "pratique-alpha") == "install ok installed"
+    assert subprocess.run(["dpkg-query", "-W", "pratique-beta"], capture_output=True, check=False).returncode == 1
+    assert not Path("/usr/share/pratique-beta").exists()
+    assert tool("dpkg", "--audit") == ""
 
 
 def test_npm_scripts_act_for_their_packages(scene, tmp_path):
