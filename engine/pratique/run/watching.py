@@ -67,6 +67,8 @@ def watch(
         groups=account.groups,
         user=account.name,
         hide=policy.plan.hide,
+        deny=policy.plan.deny,
+        emulate=policy.plan.emulate,
         network=network.mode,
         destinations=network.to,
         timeout=options.timeout,

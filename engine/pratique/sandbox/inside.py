@@ -28,13 +28,14 @@ from typing import Any, Literal, NoReturn
 
 import msgspec
 
-from pratique.sandbox import cgroups, companions, furnish, hidden, linux, privileges
+from pratique.sandbox import cgroups, companions, furnish, hidden, linux, pretending, privileges
 from pratique.sandbox.calls import supervisor
 from pratique.sandbox.companions import Seat
 from pratique.sandbox.descriptors import close_all_but
 from pratique.sandbox.hidden import Hidden
 from pratique.sandbox.layers import Layer, Step, overlay_options
 from pratique.sandbox.network import uplink, wiring
+from pratique.sandbox.pretending import StandIn
 from pratique.sandbox.spec import Spec
 
 #: After the program has ended, what it left running gets this long to end by itself, s.
@@ -57,6 +58,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     groups: tuple[str, ...] = ()  # directories of control groups to join
     memory: int | None  # bytes a single process may have, where no group bounds them together
     processes: int | None  # at a time, where no group bounds them
+    pretended: tuple[StandIn, ...] = ()  # programs with a stand-in, within overlays
     watching: supervisor.Watching | None = None  # None: nobody answers calls here, and nothing is logged
     seats: tuple[Seat, ...] = ()  # of the companions
     controller: int = msgspec.field(default_factory=os.getpid)
@@ -116,12 +118,14 @@ def keep(job: Job, channel: socket.socket) -> NoReturn:
             _first(job, report, keeper, observer.link)
         for descriptor in (*(job.output or ()), *beside):
             os.close(descriptor)
-        over = _wait_for_either(channel, controller, first, observer.ended, job)
+        over = _wait_for_either(channel, controller, first, observer.ended)
         observer.end(report)
         if over == "controller":
             cgroups.remove_at_hand(groups)
         if link is not None:
             link.end()
+        if job.terminal:
+            _give_back(job.terminal, channel, controller, report)
     os._exit(0)
 
 
@@ -176,7 +180,7 @@ class _Observer:
 
 
 def _wait_for_either(
-    channel: socket.socket, controller: int, first: int, observer: int, job: Job
+    channel: socket.socket, controller: int, first: int, observer: int
 ) -> Literal["session", "controller"]:
     """Until the session, its controller or the supervisor of calls ends; the session does with the other two.
 
@@ -194,12 +198,22 @@ def _wait_for_either(
     if ended not in over:
         signal.pidfd_send_signal(ended, signal.SIGKILL)
     os.waitpid(first, 0)
-    # Whichever ended first: a controller that is killed takes the program's terminal and so the program with it, well
-    # before its own end of the channel is closed. One that lives will set the same once more.
-    if job.terminal:
-        with contextlib.suppress(termios.error):
-            termios.tcsetattr(job.terminal[0], termios.TCSADRAIN, job.terminal[1])
     return "controller" if alone else "session"
+
+
+def _give_back(terminal: tuple[int, list[Any]], channel: socket.socket, controller: int, report: _Reporter) -> None:
+    """The person's terminal gets its settings back, once the controller has shown all there is, or is gone.
+
+    Whichever ended first: a controller that is killed takes the program's terminal and so the program with it, well
+    before its own end of the channel is closed.
+    """
+    report.send({"over": True})
+    poll = select.poll()
+    poll.register(controller, select.POLLIN)
+    poll.register(channel, 0)  # hang-up only
+    poll.poll()
+    with contextlib.suppress(termios.error):
+        termios.tcsetattr(terminal[0], termios.TCSADRAIN, terminal[1])
 
 
 # -- process 1 --------------------------------------------------------------------------------------------------------
@@ -262,10 +276,12 @@ def _build_root(job: Job, report: _Reporter) -> list[str]:
     os.chdir(job.spec.place)
     root = job.spec.place / "root"
     used: frozenset[int] = frozenset()
-    if job.stand_ins or job.covered:
+    if job.stand_ins or job.covered or job.pretended:
         report.step = "stand-ins"
         furnish.tmpfs(Path("stand-ins"), 0o700, "64m")
-        used = hidden.build(Path("stand-ins"), job.stand_ins, job.layers, mapped=job.mapped)
+        programs = tuple(Hidden(one.path, False) for one in job.pretended)
+        used = hidden.build(Path("stand-ins"), (*job.stand_ins, *programs), job.layers, mapped=job.mapped)
+        pretending.fill(Path("stand-ins"), job.pretended, job.layers)
     if job.mapped:
         report.step = "skeleton"
         furnish.tmpfs(root, 0o755, "16m")
@@ -284,6 +300,8 @@ def _build_root(job: Job, report: _Reporter) -> list[str]:
         report.step = name
         (root / name).mkdir(exist_ok=True)
         put()
+    report.step = "stand-ins"
+    pretending.keep_real(root, job.pretended)
     if job.spec.network == "observed":
         report.step = "name server"
         wiring.write_name_server(root)

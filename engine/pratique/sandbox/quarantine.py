@@ -21,7 +21,7 @@ from pratique.errors import CannotError
 from pratique.events import Event
 from pratique.hookspecs import Companion
 from pratique.recording import Effect
-from pratique.sandbox import cgroups, hidden, layers, leftovers, restored
+from pratique.sandbox import cgroups, hidden, layers, leftovers, pretending, restored
 from pratique.sandbox.beneath import Beneath
 from pratique.sandbox.calls import elf, listener
 from pratique.sandbox.calls import log as calllog
@@ -37,6 +37,7 @@ from pratique.sandbox.inside import Job
 from pratique.sandbox.layers import Layer
 from pratique.sandbox.mending import has_admin
 from pratique.sandbox.network import log
+from pratique.sandbox.pretending import StandIn
 from pratique.sandbox.space import Watch, remove_tree
 from pratique.sandbox.spec import CommitResult, Ended, Spec
 from pratique.sandbox.terminal import Terminal
@@ -50,6 +51,7 @@ class _Kept(msgspec.Struct, frozen=True, kw_only=True):
     layers: tuple[Layer, ...]
     hidden: tuple[Hidden, ...]
     mapped: bool
+    pretended: tuple[str, ...] = ()  # programs that had a stand-in
     started_ns: int  # the file system's own clock: any host file changed after this is a conflict
 
 
@@ -129,7 +131,8 @@ class Quarantine:
             steps = layers.plan_as_user(layers.mounts(), _own_places(spec), (spec.home, spec.directory))
         else:
             steps = layers.plan_as_root(layers.mounts(), _own_places(spec))
-        kept = self._prepare(mapped, layers.layers(steps))
+        pretended = tuple(one for one in self._to_pretend() if layers.in_one_layer(one.path, steps))
+        kept = self._prepare(mapped, layers.layers(steps), pretended)
         overlaid = [one for one in kept.hidden if layers.in_one_layer(one.path, steps)]
         readers: tuple[int, int] | None = None
         writers: tuple[int, int] | None = None
@@ -150,7 +153,8 @@ class Quarantine:
             groups=tuple(map(str, group.directories)),
             memory=None if "memory" in group.bounded else group.bounds.memory,
             processes=None if "pids" in group.bounded else group.bounds.processes,
-            watching=self._watching(),
+            pretended=pretended,
+            watching=self._watching(pretended),
             seats=tuple(self._company.seats),
         )
         with terminal or contextlib.nullcontext():
@@ -173,7 +177,11 @@ class Quarantine:
                 self._company.end(self._conductor.lost)
                 self._conductor = None
 
-    def _watching(self) -> Watching | None:
+    def _to_pretend(self) -> tuple[StandIn, ...]:
+        """Programs that get a stand-in: none where there is no supervisor whom a stand-in could ask."""
+        return pretending.find(self.spec.emulate) if listener.available() else ()
+
+    def _watching(self, pretended: tuple[StandIn, ...]) -> Watching | None:
         """What the supervisor is told; None when this kernel has no way to ask one."""
         if not listener.available():
             self.notes = (*self.notes, "this kernel cannot hand system calls to an observer: they are not logged")
@@ -187,6 +195,7 @@ class Quarantine:
             log=os.open(self._calls, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC, 0o600),
             deny=spec.deny,
             emulate=spec.emulate,
+            stand_ins=frozenset(one.path for one in pretended),
             home=spec.home,
             hold=spec.hold or self._company.hold,
             holds=theirs,
@@ -223,7 +232,7 @@ class Quarantine:
         if conductor is not None:
             conductor.interrupt()
 
-    def _prepare(self, mapped: bool, found: tuple[Layer, ...]) -> _Kept:
+    def _prepare(self, mapped: bool, found: tuple[Layer, ...], pretended: tuple[StandIn, ...]) -> _Kept:
         """Lay out the session's place. What it holds from an earlier run is removed."""
         spec, place = self.spec, self.spec.place
         for name in ("upper", "work"):
@@ -241,6 +250,7 @@ class Quarantine:
             layers=found,
             hidden=hidden.find(spec.hide, spec.home),
             mapped=mapped,
+            pretended=tuple(one.path for one in pretended),
             started_ns=(place / "work").stat().st_ctime_ns,
         )
         # Not msgspec's own JSON: a path that is not UTF-8 holds surrogates, which only escapes can say.
@@ -256,7 +266,8 @@ class Quarantine:
         """Every lasting change to files, sorted by path, numbered from 1. Read once. Raises `OSError`."""
         if self._effects is None:
             kept = self._session()
-            self._effects = read_effects(kept.layers, self.spec.place / "upper", kept.hidden, mapped=kept.mapped)
+            found = read_effects(kept.layers, self.spec.place / "upper", kept.hidden, mapped=kept.mapped)
+            self._effects = tuple(_without_stand_in(effect, kept.pretended) for effect in found)
         return self._effects
 
     def read(self, path: str, limit: int) -> bytes:
@@ -314,6 +325,12 @@ class Quarantine:
             place.rmdir()
         self._kept = None
         self._keep = False
+
+
+def _without_stand_in(effect: Effect, pretended: tuple[str, ...]) -> Effect:
+    """A stand-in that was touched is written as it is; it must never take the real program's place."""
+    ours = effect.path in pretended and effect.after is not None and pretending.is_stand_in(effect.after.sha256)
+    return msgspec.structs.replace(effect, unfit=pretending.UNFIT) if ours else effect
 
 
 def _beginning(descriptor: int, limit: int) -> bytes:

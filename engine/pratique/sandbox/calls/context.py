@@ -35,9 +35,14 @@ Answered: TypeAlias = "Answer | Hold | None"
 Decode: TypeAlias = "Callable[[Context, Notification], Answered]"
 
 EPERM: Final = Answer(error=1)
-ENOSYS: Final = Answer(error=38)
+EACCES: Final = Answer(error=13)
 WORKED: Final = Answer()
 _ANSWERS: Final[dict[str, Answer | None]] = {"": None, DENIED: EPERM, PRETENDED: WORKED}
+#: What a stand-in opens to ask whether its command is to be pretended (see `pretending`).
+PRETEND: Final = "/run/pratique/pretend"
+REAL: Final = b"/run/pratique/real/"
+#: How a stand-in begins.
+STAND_IN: Final = b"#!/bin/sh\n# A stand-in: what this command asks for is not done here.\n"
 #: Of a setting's value, bytes.
 _MOST_VALUE: Final = 4096
 
@@ -60,6 +65,7 @@ class Context:
         log: Writer,
         answers: Answers,
         now: Callable[[], float],
+        stand_ins: frozenset[str],
         machine: Machine,
     ) -> None:
         self.proc = proc
@@ -70,6 +76,8 @@ class Context:
         self.log = log
         self.answers = answers
         self.now = now
+        self.stand_ins = stand_ins
+        self.pretended: dict[int, bool] = {}  # stand-ins that run -> whether their command is to be pretended
         self.machine = machine  # of the call that is decoded
         self.unreadable = 0  # calls whose arguments were not ours to read
         self._caught: list[tuple[int, int, float, str, int]] = []  # process, entry, time, path, descriptor

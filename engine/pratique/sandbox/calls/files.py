@@ -11,7 +11,7 @@ import struct
 from typing import Final
 
 from pratique.sandbox.calls import settings
-from pratique.sandbox.calls.context import Answer, Answered, Context, Decode
+from pratique.sandbox.calls.context import EACCES, PRETEND, Answer, Answered, Context, Decode
 from pratique.sandbox.calls.listener import Notification
 from pratique.sandbox.calls.naming import Place
 from pratique.sandbox.calls.treatment import WRITING
@@ -67,6 +67,8 @@ def _opened(ctx: Context, call: Notification, directory: int, address: int, flag
     path, there = place
     if path.startswith(("/dev/", "/proc/", "/sys/")):
         return _special(ctx, call, place, flags)
+    if path == PRETEND and ctx.stand_ins:
+        return _pretend(ctx, call)
     if not there:
         if not flags & os.O_CREAT:
             return None
@@ -88,6 +90,13 @@ def _special(ctx: Context, call: Notification, place: Place, flags: int) -> Answ
     if not stat.S_ISREG(there) or not path.startswith(("/proc/sys/", "/sys/", "/proc/sysrq-trigger")):
         return None  # a process's own /proc files: its children's names, its oom score
     return settings.opened(ctx, call, path, flags)
+
+
+def _pretend(ctx: Context, call: Notification) -> Answered:
+    """A stand-in asks whether it is to do as if."""
+    image = ctx.images.of(call.thread)
+    pretended = image is not None and ctx.pretended.get(image.id, False)
+    return Answer(descriptor=settings.nowhere()) if pretended else EACCES
 
 
 def _in_place_of(ctx: Context, answer: Answer | None, flags: int) -> Answered:

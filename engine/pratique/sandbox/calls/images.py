@@ -111,6 +111,12 @@ class Images:
         """The number of the process the thread belongs to."""
         return self._process(thread)
 
+    def current(self, thread: int) -> Process | None:
+        """The thread's own entry, if it has one; none is made."""
+        process = self._process(thread)
+        living = self._living.get(process) if process is not None else None
+        return living.image if living is not None else None
+
     def program(self, thread: int) -> str:
         """The program the thread runs, whether that has an entry of its own or not; "" when it has gone."""
         process = self._process(thread)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from pratique.sandbox.calls import commands
-from pratique.sandbox.calls.context import Answered, Context, Decode
+from pratique.sandbox.calls.context import REAL, STAND_IN, WORKED, Answered, Context, Decode
 from pratique.sandbox.calls.images import Executed
 from pratique.sandbox.calls.listener import Notification
 from pratique.sandbox.calls.naming import Place
@@ -61,17 +61,33 @@ def _executed(ctx: Context, call: Notification, place: Place | None, name: bytes
     if answer is not None:
         return ctx.tell(call, "process.exec", path=place.path, arguments=" ".join(arguments)) or answer
     asked = commands.asked(arguments, place.path)
+    now = ctx.images.current(call.thread)
+    if now is not None and now.id in ctx.pretended and name.startswith(REAL):
+        return None  # a stand-in makes way for the real program: that has been told
     for one in asked:  # a refused attempt is counted for who made it
         if (answer := ctx.ask(call, one.kind, **one.fields)) is not None and answer.error:
             ctx.tell(call, one.kind, **one.fields)
             return answer
-    if ctx.images.execute(call.thread, executed) is None:
+    stand_in = _stand_in(ctx, place, name, call)
+    if stand_in:
+        executed = Executed(stand_in, tuple(arguments), executed.directory)
+    entry = ctx.images.execute(call.thread, executed)
+    if entry is None:
         return None
     ctx.memory.forget(ctx.images.process_of(call.thread) or 0)
     ctx.tell(call, "process.exec", path=place.path, arguments=" ".join(arguments))
-    for one in asked:
-        ctx.tell(call, one.kind, **one.fields)  # what is emulated is so by a stand-in: the call is made
+    # What is emulated is so by the stand-in, which asks: the call itself is made.
+    outcomes = [ctx.tell(call, one.kind, **one.fields) for one in asked]
+    if stand_in:
+        ctx.pretended[entry.id] = bool(outcomes) and all(outcome is WORKED for outcome in outcomes)
     return None
+
+
+def _stand_in(ctx: Context, place: Place, name: bytes, call: Notification) -> str:
+    """The path of the stand-in that is executed; "" when it is none, or no longer one."""
+    if place.path not in ctx.stand_ins or place.mode & 0o7777 != 0o755:
+        return ""
+    return place.path if (_beginning(ctx, call, place.path, "") or b"").startswith(STAND_IN) else ""
 
 
 def _image(ctx: Context, call: Notification, place: Place, name: str, arguments: list[str]) -> _Image | None:

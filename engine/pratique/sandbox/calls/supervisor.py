@@ -45,6 +45,7 @@ class Watching(msgspec.Struct, frozen=True, kw_only=True):
     deny: tuple[Step, ...] = ()
     emulate: tuple[Step, ...] = ()
     home: str = "/root"
+    stand_ins: frozenset[str] = frozenset()  # paths of programs that have a stand-in (see `pretending`)
     hold: tuple[str, ...] = ()  # globs of programs
     holds: int | None = None  # descriptor of the channel about them
     i386: bool = False  # the program is a 32-bit one; else such calls end whoever makes them
@@ -144,6 +145,7 @@ class _Supervisor:
             log=self._log,
             answers=Answers(watching.deny, watching.emulate, watching.home),
             now=self._now,
+            stand_ins=watching.stand_ins,
             machine=native,
         )
         self._decoders = {native.audit: self._table(native)}
