@@ -168,7 +168,10 @@ def _leave_out(
         pieces=separated.pieces,
         refused=gone,
         inseparable=inseparable,
-        depending=refusing.depending(recording, gone, dropped) if gone else (),
+        depending=(
+            *(refusing.depending(recording, gone, dropped) if gone else ()),
+            *(effects[i].details["remains"] for i in sorted(dropped) if "remains" in effects[i].details),
+        ),
         only_components=only_refused,
         untold=not ALWAYS_TOLD.isdisjoint(recording.unobserved)
         or (

@@ -185,3 +185,11 @@ def test_npm_packages_have_what_is_nested_in_them_and_need_what_node_would_find(
     assert told.parts("a") == {f"{top}/a/package.json", f"{top}/a/i.js", f"{top}/a/node_modules/c/package.json"}
     assert told.parts("b") == {f"{top}/b/package.json", f"{top}/b/cli.js", f"{top}/.bin/b"}
     assert (told.needs("a"), told.needs("b")) == ({"b"}, set())
+    assert "remains" not in told.packages["b"].details
+
+
+def test_a_project_that_names_an_npm_package_is_told():
+    top = "/srv/app"
+    files = {f"{top}/package.json": b'{"devDependencies": {"b": "1"}}', f"{top}/node_modules/b/package.json": b"{}"}
+    (package,) = Told("npm", files, {}).packages.values()
+    assert package.details["remains"].startswith("/srv/app/package.json still names b")

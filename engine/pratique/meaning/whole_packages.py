@@ -51,11 +51,13 @@ def whole(
     for effect in found:
         manager = managers.get(effect.details.get("manager", "")) if effect.type == "package" else None
         if manager is not None:
+            remains = manager.remains(effect)
             parts = (*effect.parts, *manager.parts(effect), *services.get(effect.details["package"], ()))
             effect = msgspec.structs.replace(  # noqa: PLW2901
                 effect,
                 parts=tuple(dict.fromkeys(parts)),
                 shares=tuple(manager.shares(effect)),
+                details={**effect.details, "remains": remains} if remains else effect.details,
                 needs=tuple(sorted(manager.needs(effect))),
             )
         out.append(effect)
@@ -72,6 +74,10 @@ class _Manager(Protocol):
     def shares(self, package: Effect) -> Iterable[Share]: ...
 
     def needs(self, package: Effect) -> Iterable[int]: ...
+
+    def remains(self, package: Effect) -> str:
+        """What a refusal leaves behind, in words."""
+        ...
 
 
 class _Dpkg:
@@ -138,6 +144,9 @@ class _Dpkg:
         for path, names in self._alternatives.items():
             if name in names:
                 yield Share(self._by_path[path].id, ())
+
+    def remains(self, package: Effect) -> str:
+        return ""
 
     def needs(self, package: Effect) -> Iterator[int]:
         """Those that alone provide what this one depends on, and removals of what it cannot be together with."""
@@ -224,6 +233,9 @@ class _Pip:
     def shares(self, package: Effect) -> Iterable[Share]:
         return ()
 
+    def remains(self, package: Effect) -> str:
+        return ""
+
     def needs(self, package: Effect) -> Iterator[int]:
         if package.op == "delete":
             return
@@ -262,13 +274,26 @@ class _Npm:
     def shares(self, package: Effect) -> Iterable[Share]:
         return ()
 
+    def remains(self, package: Effect) -> str:
+        """A project's own list of what it wants is nobody's part: npm would bring the package again."""
+        project = package.path.partition("/node_modules/")[0]
+        wanted = self._manifest(project)
+        lists = [wanted.get(field) for field in ("dependencies", "devDependencies", "optionalDependencies")]
+        name = package.details["package"]
+        if package.op == "add" and any(isinstance(one, dict) and name in one for one in lists):
+            return f"{project}/package.json still names {name}: the next `npm install` there brings it again"
+        return ""
+
+    def _manifest(self, directory: str) -> dict[str, object]:
+        try:
+            found = json.loads(self._read(f"{directory}/package.json", 1024 * 1024) or b"{}")
+        except (ValueError, RecursionError):
+            return {}
+        return found if isinstance(found, dict) else {}
+
     def needs(self, package: Effect) -> Iterator[int]:
         """Node.js looks a package up in the nearest `node_modules` that has it."""
-        try:
-            manifest = json.loads(self._read(f"{package.path}/package.json", 1024 * 1024) or b"{}")
-        except (ValueError, RecursionError):
-            return
-        wanted = manifest.get("dependencies") if isinstance(manifest, dict) else None
+        wanted = self._manifest(package.path).get("dependencies")
         for name in wanted if isinstance(wanted, dict) else ():
             directory = package.path
             while directory not in ("", "/"):
