@@ -281,7 +281,7 @@ class _Npm:
         lists = [wanted.get(field) for field in ("dependencies", "devDependencies", "optionalDependencies")]
         name = package.details["package"]
         if package.op == "add" and any(isinstance(one, dict) and name in one for one in lists):
-            return f"{project}/package.json still names {name}: the next `npm install` there brings it again"
+            return f"{project}/package.json still names {name}"
         return ""
 
     def _manifest(self, directory: str) -> dict[str, object]:
