@@ -80,7 +80,8 @@ def why_components(recording: Recording, verdict: Verdict) -> list[str]:
         elif part.name in known and known[part.name].kind == "package":
             out.append("a package that was installed")
         elif carrier is not None:
-            program = next((p.program for p in recording.processes if p.component == part.name), "")
+            path = known[part.name].path if part.name in known else ""
+            program = path or next((p.program for p in recording.processes if p.component == part.name), "")
             out.append(f"brought along by {carrier}" + (f", ran {program}" if program else ""))
         else:
             out.append("something it did" if part.name in known else "named by an event")

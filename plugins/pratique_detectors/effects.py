@@ -41,7 +41,8 @@ def observe(session: Session) -> Iterator[Event]:
 
 
 def _event(kind: str, effect: Effect, **fields: Any) -> Event:
-    return Event(kind, process=effect.process, component=effect.component, effect=effect.id, **fields)
+    # Whose component it is, is told by the effect, once it is known which process wrote it.
+    return Event(kind, process=effect.process, effect=effect.id, **fields)
 
 
 def file_events(effect: Effect, session: Session, files: Mapping[str, Effect]) -> Iterator[Event]:

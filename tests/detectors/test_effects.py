@@ -31,7 +31,8 @@ def change(op="add", path="/etc/x", **given) -> Effect:
 
 def test_a_new_file_is_created_and_written():
     create, write = told(change(after=state()), now=b"one\ntwo\n")
-    assert (create.kind, create.fields["type"], create.effect, create.component) == ("file.create", "file", 7, "x")
+    assert (create.kind, create.fields["type"], create.effect) == ("file.create", "file", 7)
+    assert create.component == "", "whose it is, is told by the effect"
     assert (write.kind, write.fields["added"], write.fields["by_package_manager"]) == ("file.write", "one\ntwo", False)
 
 
