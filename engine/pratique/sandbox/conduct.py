@@ -58,7 +58,7 @@ class Conductor:
         self._status: int | None = None
         self._left = 0
         self._tasks = 0
-        self._timed_out = self._interrupted = False
+        self._timed_out = self._interrupted = self._over = False
         self._failure: dict[str, Any] | None = None
         self._keys = Keyboard()
         self.notes: list[str] = []
@@ -185,7 +185,7 @@ class Conductor:
                 hidden.read_opens(opens, self._watched, self._on_open)
             if channel.fileno() in ready and not self._hear(channel):
                 wanted.unregister(channel.fileno())
-            if ended in ready:
+            if ended in ready or self._over:
                 while self._hear(channel):
                     pass
                 hidden.read_opens(opens, self._watched, self._on_open)
@@ -221,6 +221,7 @@ class Conductor:
         self._status = message.get("ended", self._status)
         self._left = message.get("left", self._left)
         self._tasks = message.get("tasks", self._tasks)
+        self._over = message.get("over", self._over)
         self.lost = tuple(message.get("lost", self.lost))
         return bool(message)
 
