@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import json
 import os
 import platform
@@ -61,8 +62,8 @@ def run(args: argparse.Namespace) -> int:
 def examine(role_file: Path | None = None) -> list[Check]:
     """Every check, each contained: one that breaks is itself a finding."""
     looks: dict[str, Callable[[], Iterator[Check]]] = {
-        "python": _python, "user": _user, "quarantine": _quarantine, "tools": _tools, "state directory": _state,
-        "plugins and policy": lambda: _configured(role_file),
+        "python": _python, "user": _user, "quarantine": _quarantine, "programs from inside": _inside, "tools": _tools,
+        "state directory": _state, "plugins and policy": lambda: _configured(role_file),
     }  # fmt: skip
     found: list[Check] = []
     for name, look in looks.items():
@@ -97,6 +98,19 @@ def _quarantine() -> Iterator[Check]:
         raise CannotError(f"the quarantine cannot be loaded: {error}", hint="install pratique again") from None
     for ability in abilities.examine():
         yield Check(name=ability.name, ok=ability.ok, detail=ability.detail, mend=ability.mend)
+
+
+def _inside() -> Iterator[Check]:
+    """Whether programs can be looked into while they run."""
+    installed = importlib.util.find_spec("frida") is not None
+    known = platform.machine() == "x86_64"
+    detail = "Frida" if installed and known else "what programs mean by what they do is not seen: "
+    if not known:
+        detail += f"programs of {platform.machine()} cannot be stopped at their beginning"
+    elif not installed:
+        detail += "Frida is not installed"
+    yield Check(name="programs from inside", ok=installed and known, needed=False, detail=detail,
+                mend="" if installed else "pip install 'pratique[frida]'")  # fmt: skip
 
 
 def _tools() -> Iterator[Check]:

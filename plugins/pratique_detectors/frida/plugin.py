@@ -15,6 +15,7 @@ from typing import Final
 import msgspec
 
 from pratique import STANDARD_KINDS, AgentScript, Companion, Event, EventKind, Field, Session, hookimpl
+from pratique.errors import PratiqueError
 from pratique_detectors.frida import entry
 from pratique_detectors.frida.said import Act, Failed, Instrumented, Missed, Seen, from_line
 from pratique_detectors.frida.selection import Agent, Selection, held
@@ -103,12 +104,28 @@ def companions(session: Session) -> list[Companion]:
 
 @hookimpl
 def observe(session: Session) -> Iterator[Event]:
-    for line in session.companion(NAME):
-        yield from events(from_line(line))
+    forked: dict[int, Seen] = {}  # process -> the last it said, with the children of all it said
+    lost: PratiqueError | None = None
+    try:
+        for line in session.companion(NAME):
+            said = from_line(line)
+            yield from events(said)
+            if isinstance(said, Seen) and said.forked:
+                before = forked[said.process].forked if said.process in forked else 0
+                forked[said.process] = msgspec.structs.replace(said, forked=before + said.forked)
+    except PratiqueError as error:
+        lost = error
+    for said in forked.values():
+        children = "child" if said.forked == 1 else "children"
+        last = said.acts[-1].time if said.acts else 0.0
+        yield Event("process.uninstrumented", time=last, process=said.process, path=said.program,
+                    reason=f"{said.forked} forked {children}")  # fmt: skip
+    if lost is not None:
+        raise lost
 
 
 def events(said: Instrumented | Missed | Seen | Failed) -> Iterator[Event]:
-    """What one line of the controller's comes to."""
+    """What one line of the controller's comes to. Raises `PratiqueError` where that is its end."""
     match said:
         case Instrumented():
             yield Event("process.instrument", time=said.time, process=said.process, path=said.program,
@@ -119,13 +136,8 @@ def events(said: Instrumented | Missed | Seen | Failed) -> Iterator[Event]:
         case Seen():
             for act in said.acts:
                 yield _event(act, said.process)
-            if said.forked:
-                children = "child" if said.forked == 1 else "children"
-                last = said.acts[-1].time if said.acts else 0.0
-                yield Event("process.uninstrumented", time=last, process=said.process, path=said.program,
-                            reason=f"{said.forked} forked {children}")  # fmt: skip
         case Failed():
-            raise RuntimeError(f"the controller could not go on: {said.why}")
+            raise PratiqueError(f"Frida's controller could not go on: {said.why}")
 
 
 def _event(act: Act, process: int) -> Event:

@@ -3,7 +3,7 @@
 // The audit hook is added before the interpreter is made, by the C interface for it; programs cannot see it, and it
 // changes nothing for them. Of the hundreds of sorts of audit event a handful goes on from C to JavaScript.
 agent(({ emit, quoted, program, whenLoaded, fault }) => {
-  const NAMES = ['import', 'subprocess.Popen', 'os.system', 'os.exec', 'os.posix_spawn', 'os.spawn', 'pty.spawn',
+  const NAMES = ['import', 'subprocess.Popen', 'os.system', 'os.exec', 'os.posix_spawn', 'pty.spawn',
     'urllib.Request', 'http.client.send'];
   const LONGEST_LIST = 256;
   const LONGEST_TEXT = 4096;
@@ -120,7 +120,6 @@ ${NAMES.map((name, i) => `  if (event[0] == '${name[0]}' && strcmp (event, "${na
     'os.system': (python, args) => command(python, python.item(args, 0)),
     'os.exec': (python, args) => command(python, NULL, python.item(args, 1)),
     'os.posix_spawn': (python, args) => command(python, NULL, python.item(args, 1)),
-    'os.spawn': (python, args) => command(python, NULL, python.item(args, 2)),
     'pty.spawn': (python, args) => command(python, python.item(args, 0)),
     'urllib.Request'(python, args) {
       const url = python.text(python.item(args, 0));
