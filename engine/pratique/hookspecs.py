@@ -365,7 +365,7 @@ class Hooks:
             @hookimpl
             def observe(session):
                 for effect in session.effects(op="modify", under="/usr/share/fonts"):
-                    yield Event("font.replace", family="?", path=effect.path, process=effect.process)
+                    yield Event("font.replace", family="?", path=effect.path, effect=effect.id)
 
         Budget: 30 s after the program has ended.
         """
