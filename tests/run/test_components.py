@@ -102,6 +102,19 @@ def test_the_toolbar_is_refused_and_the_player_is_installed_and_works(scene, fre
     assert not (scene.home / "toolbar").exists()
 
 
+@pytest.mark.parametrize("flag", [(), ("--install",)])
+def test_a_replay_leaves_out_the_same_components(scene, pratique, freeplayer, flag):
+    kept = scene.faults.parent / "kept.rec"
+    ran = scene.run(*flag, "--without-component", "extra", "--json", "--record", kept, freeplayer)
+    again = pratique("replay", "--json", kept)
+    assert ran.code == 0, ran.err
+    assert ran.json["decision"]["components"] == ["extra"]
+    for part in ("decision", "components", "actions", "without"):
+        assert again.json[part] == ran.json[part], part
+    assert (scene.home / "toolbar").exists()
+    assert ("bar &" in (scene.home / ".bashrc").read_text()) == bool(flag)
+
+
 def test_a_component_nobody_has_is_said_with_those_there_are(scene, freeplayer):
     ran = scene.run("--without-component", "tolbar", freeplayer)
     assert ran.code == 2
