@@ -245,7 +245,7 @@ STANDARD_KINDS: Final[tuple[EventKind, ...]] = (
         outcome=_F.text,
     ),
     EventKind(
-        "process.foreign_call",
+        "process.foreign",
         "A program made a system call in the way of another machine, which could not be read, and was ended for it",
         machine=_F.text,
         number=_F.number,

@@ -35,7 +35,7 @@ class Ability(msgspec.Struct, frozen=True, kw_only=True):
 def examine() -> tuple[Ability, ...]:
     """Try everything. Takes well under a second; leaves nothing behind."""
     session = _session()
-    sessions = (_hidden(), _network()) if session.ok else ()
+    sessions = (_hidden(), _calls(), _network()) if session.ok else ()
     return (_machine(), session, *sessions, _room(), _bound(), _scope())
 
 
@@ -80,6 +80,23 @@ def _session() -> Ability:
             mend=" && ".join(refused_settings()) or "report this, with the output of `pratique doctor --json`",
         )  # fmt: skip
     return Ability(name="quarantine", ok=True, detail=f"{how}; {ended.duration * 1000:.0f} ms for an empty session")
+
+
+def _calls() -> Ability:
+    """Whether each call of a program is seen: that of a program made for the purpose is."""
+    wanted = "/var/tmp/pratique-doctor"  # noqa: S108
+    try:
+        with _trial("sh", "-c", f"echo written > {wanted}") as quarantine:
+            quarantine.run(on_output=lambda *_: None)
+            seen = any(call.kind == "file.create" and call.fields["path"] == wanted for call in quarantine.calls())
+            detail = "; ".join(quarantine.notes)
+    except PratiqueError as error:
+        seen, detail = False, str(error)
+    return Ability(
+        name="call log", ok=seen, needed=False,
+        detail="each file, program, connection and setting asked for is seen" if seen else detail,
+        mend="" if seen else "Linux 5.5 or later with CONFIG_SECCOMP_FILTER, and no other listener on system calls",
+    )  # fmt: skip
 
 
 def _hidden() -> Ability:

@@ -71,22 +71,26 @@ class Writer:
 
 def follow(path: Path, over: Callable[[], bool]) -> Iterator[Event]:
     """The events in their order, as they are written; ends when `over()` says that nothing more will be."""
+    users = _Users()
+    uids: dict[int, int] = {}
     for line in _lines(path, over):
-        if line[0] not in ("process", "count"):
-            yield _event(line)
+        if line[0] == "process":
+            uids[line[1]["id"]] = line[1]["uid"]
+        elif line[0] != "count":
+            event = _event(line)
+            if event.kind == "process.exec":
+                event.fields["user"] = users[uids.get(event.process, 0)]
+            yield event
 
 
 def processes(path: Path) -> tuple[Process, ...]:
     """The programs run, by the time they were started."""
-    names: dict[int, str] = {}
-    out = []
-    for line in _lines(path, lambda: True):
-        if line[0] == "process":
-            uid = line[1].pop("uid")
-            if uid not in names:
-                names[uid] = _user(uid)
-            out.append(msgspec.convert({**line[1], "user": names[uid]}, Process))
-    return tuple(out)
+    users = _Users()
+    return tuple(
+        msgspec.convert({**line[1], "user": users[line[1]["uid"]]}, Process)
+        for line in _lines(path, lambda: True)
+        if line[0] == "process"
+    )
 
 
 def counts(path: Path) -> dict[str, int]:
@@ -94,11 +98,15 @@ def counts(path: Path) -> dict[str, int]:
     return {line[1]: line[2] for line in _lines(path, lambda: True) if line[0] == "count"}
 
 
-def _user(uid: int) -> str:
-    try:
-        return pwd.getpwuid(uid).pw_name
-    except KeyError:
-        return str(uid)
+class _Users(dict[int, str]):
+    """Names by uid, looked up here: in the supervisor, the session's own files would be asked."""
+
+    def __missing__(self, uid: int) -> str:
+        try:
+            self[uid] = pwd.getpwuid(uid).pw_name
+        except KeyError:
+            self[uid] = str(uid)
+        return self[uid]
 
 
 def _event(line: list[Any]) -> Event:

@@ -256,7 +256,7 @@ class _Supervisor:
         machine = self._machines.get(call.machine)
         name = machine.name if machine is not None and machine is not self._native else "x32"
         with contextlib.suppress(Gone):
-            self._ctx.tell(call, "process.foreign_call", machine=name, number=call.number & ~numbers.X32_BIT)
+            self._ctx.tell(call, "process.foreign", machine=name, number=call.number & ~numbers.X32_BIT)
         process = self._ctx.images.process_of(call.thread)
         if process is not None:
             with contextlib.suppress(OSError):
