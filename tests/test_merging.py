@@ -82,6 +82,20 @@ def test_a_file_written_under_another_name_and_renamed_is_its_writers():
     assert found.effects[0].process == 5
 
 
+def test_who_sets_the_mode_made_the_change_only_when_nothing_else_was_done():
+    files = [effect("/opt/x", id=1), effect("/opt/y", "modify", id=2)]
+    found = merged(
+        files,
+        [
+            call("write", "/tmp/x", 1, 5), call("rename", "/tmp/x", 2, 6, to="/opt/x"),
+            call("mode", "/opt/x", 3, 7, mode=0o755), call("mode", "/opt/y", 4, 8, mode=0o755),
+        ],
+        [read_at_end("write", files[0]), read_at_end("mode", files[0])],
+    )  # fmt: skip
+    assert [one.process for one in found.effects] == [5, 8]
+    assert [(e.time, e.process) for e in found.events if e.effect == 1] == [(2, 5), (3, 7)]
+
+
 def test_renames_of_renames_and_of_directories_are_followed():
     found = merged(
         [effect("/opt/app/bin/run", id=1), effect("/opt/app/lib", id=2), effect("/opt/other", id=3)],
@@ -125,6 +139,21 @@ def test_what_consists_of_several_files_was_done_by_who_touched_them_last():
 def test_what_left_nothing_stays_an_event_of_its_own():
     found = merged([], [call("create", "/tmp/x", 1, 5), call("delete", "/tmp/x", 2, 5)])
     assert told(found.events) == [("create", "/tmp/x", 1, 5, "syscalls"), ("delete", "/tmp/x", 2, 5, "syscalls")]
+
+
+def test_the_name_dpkg_unpacks_a_file_by_is_the_package_managers_doing_too():
+    owned = Effect(
+        id=1, type="file", op="add", path="/etc/init.d/x", details={"by_package_manager": "true", "package": "x"}
+    )
+    other = Effect(id=2, type="file", op="add", path="/etc/init.d/y")
+    calls = [
+        call("write", "/etc/init.d/x.dpkg-new", 1.0), call("file.write", "/etc/init.d/y.dpkg-new", 2.0),
+        call("write", "/etc/init.d/x.other", 3.0),
+    ]  # fmt: skip
+    events = merged([owned, other], calls).events
+    assert [(event.fields.get("by_package_manager"), event.fields.get("package")) for event in events] == [
+        (True, "x"), (None, None), (None, None)
+    ]  # fmt: skip
 
 
 def test_effects_nobody_saw_being_made_stay_as_they_were_read():

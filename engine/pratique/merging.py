@@ -39,6 +39,8 @@ PRECEDENCE: Final = ("effects", "syscalls", "network", "hidden")
 
 _CONTENT: Final = frozenset({"file.create", "file.write"})
 _TOUCHING: Final = _CONTENT | {"file.mode", "file.owner", "file.attribute", "file.delete"}
+#: Kinds with the fields `by_package_manager` and `package`.
+_OF_PACKAGES: Final = frozenset({"file.create", "file.write", "file.mode", "file.delete"})
 _OF_FILES: Final = _TOUCHING | {"file.rename"}
 #: Events looked at for one that may be the same act: a program can do the same thing thousands of times a second.
 _MOST_ASKED: Final = 8
@@ -55,11 +57,16 @@ class Merged(msgspec.Struct, frozen=True):
 
 
 class Act(msgspec.Struct):
-    """Who made a lasting change, and when it was last touched. `sure`: it is the content's maker, not who moved it."""
+    """Who made a lasting change, and when what is there came to be there.
+
+    `there`: this is known, and not only that its mode, owner or attributes were set; `sure`: and so is who made it, not
+    only who moved it.
+    """
 
     process: int
     time: float
-    sure: bool = False
+    there: bool
+    sure: bool
 
 
 def merge(logs: Sequence[EventLog], effects: Iterable[Effect] = (), place: Path | None = None) -> Merged:
@@ -75,7 +82,8 @@ def merge(logs: Sequence[EventLog], effects: Iterable[Effect] = (), place: Path 
         for event in heapq.merge(*(in_time[id(log)].backwards() for log in of_files), key=when, reverse=True):
             makers.seen(event)
     acts = makers.settled(effects)
-    streams = [_told(in_time[id(log)], makers, acts, place) for log in logs]
+    packaged = {effect.path: effect for effect in effects if effect.details.get("by_package_manager") == "true"}
+    streams = [_told(in_time[id(log)], makers, acts, packaged, place) for log in logs]
     stream = streams[0] if len(streams) == 1 else heapq.merge(*streams, key=when)
     shared = frozenset(kind for kind in IDENTITY if sum(kind in log.kinds for log in logs) > 1)
     out = EventLog(place)
@@ -178,8 +186,9 @@ class Makers:
 
     def _made(self, effect: int, event: Event, *, sure: bool) -> None:
         act = self.acts.get(effect)
-        if act is None:
-            self.acts[effect] = Act(event.process, event.time, sure)
+        there = sure or event.kind == "file.rename"
+        if act is None or (there and not act.there):
+            self.acts[effect] = Act(event.process, event.time, there, sure)
         elif sure and not act.sure:
             act.process, act.sure = event.process, True
 
@@ -217,13 +226,27 @@ def _directories(path: str) -> Iterator[str]:
 # -- in the order of time ---------------------------------------------------------------------------------------------
 
 
-def _told(log: EventLog, makers: Makers, acts: Mapping[int, Act], place: Path | None) -> Iterator[Event]:
+def _told(
+    log: EventLog, makers: Makers, acts: Mapping[int, Act], packaged: Mapping[str, Effect], place: Path | None
+) -> Iterator[Event]:
     """What one observer saw, in order, without the calls that moved to what was read at the end."""
     if log.of_effects and acts:
         return iter(ordered(kept(_placed(log, makers, acts), place), place))
-    if makers.joined:
-        return (event for event in log if event.seq not in makers.joined)
+    if makers.joined or packaged:
+        return (_packaged(event, packaged) for event in log if event.seq not in makers.joined)
     return iter(log)
+
+
+def _packaged(event: Event, packaged: Mapping[str, Effect]) -> Event:
+    """A call on a file that the package manager put there, also under the name dpkg unpacks it by, is its doing."""
+    if event.kind in _OF_PACKAGES:
+        path = str(event.fields.get("path", ""))
+        effect = packaged.get(path.removesuffix(".dpkg-new").removesuffix(".dpkg-tmp"))
+        if effect is not None:
+            event.fields = {
+                **event.fields, "by_package_manager": True, "package": effect.details.get("package", "")
+            }  # fmt: skip
+    return event
 
 
 def _placed(log: EventLog, makers: Makers, acts: Mapping[int, Act]) -> Iterator[Event]:
