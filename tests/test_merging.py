@@ -147,7 +147,7 @@ def test_the_name_dpkg_unpacks_a_file_by_is_the_package_managers_doing_too():
     )
     other = Effect(id=2, type="file", op="add", path="/etc/init.d/y")
     calls = [
-        call("write", "/etc/init.d/x.dpkg-new", 1.0), call("file.write", "/etc/init.d/y.dpkg-new", 2.0),
+        call("write", "/etc/init.d/x.dpkg-new", 1.0), call("write", "/etc/init.d/y.dpkg-new", 2.0),
         call("write", "/etc/init.d/x.other", 3.0),
     ]  # fmt: skip
     events = merged([owned, other], calls).events
