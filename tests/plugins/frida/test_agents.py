@@ -92,6 +92,16 @@ def test_node_says_which_packages_it_loads_and_what_it_starts(watch: Watch, tmp_
     assert seen.values("runtime.command", "command") == ["/bin/echo 'two words'"]
 
 
+def test_ruby_says_what_it_requires(watch: Watch, tmp_path: Path):
+    own = tmp_path / "own.rb"
+    own.write_text("")
+    seen = watch("ruby", "-e", f"require 'json'; require '{own}'; exit 3")
+    assert seen.ended.exit_status == 3
+    modules = seen.values("runtime.import", "module")
+    assert "json" in modules
+    assert str(own) in modules
+
+
 def test_the_host_of_an_encrypted_connection(watch: Watch, compiled: Callable[..., str]):
     program = compiled(TLS, "-lssl", "-lcrypto")
     assert watch(program, instrument=(program,)).values("tls.open", "host") == ["update.example"]

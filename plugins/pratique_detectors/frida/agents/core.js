@@ -225,6 +225,16 @@ function whenLoaded(pattern, then) {
 
 const program = Process.mainModule;
 
+// The address of what a module exports, or null. The program itself is asked through the dynamic linker: to go through
+// all that node exports would take a tenth of a second.
+function exported(module, name) {
+  if (!module.base.equals(program.base)) return module.findExportByName(name);
+  const address = Module.findGlobalExportByName(name);
+  if (address === null) return null;
+  const offset = address.sub(program.base);
+  return offset.compare(0) >= 0 && offset.compare(program.size) < 0 ? address : null;
+}
+
 const hooks = [];          // number -> {enter, leave}
 const calls = new Map();   // number of a call under way -> what `enter` keeps for `leave`
 
@@ -277,6 +287,7 @@ function apiFor(agent, settings) {
   return Object.freeze({
     settings: Object.freeze(settings),
     program,
+    exported,
     text,
     words,
     quoted,
@@ -295,7 +306,7 @@ function apiFor(agent, settings) {
         return address !== null;
       }
       whenLoaded(module, (found) => {
-        const address = found.findExportByName(name);
+        const address = exported(found, name);
         if (address !== null) hookAt(address, name, callbacks);
       });
       return true;

@@ -13,8 +13,8 @@ const COMPILERS = [
   '_ZN2v814ScriptCompiler13CompileModuleEPNS_7IsolateEPNS0_6SourceENS0_14CompileOptionsENS0_13NoCacheReasonE',
 ];
 
-agent(({ emit, text, words, quoted, program, hookAt }) => {
-  const at = (name) => program.findExportByName(name);
+agent(({ emit, text, words, quoted, program, exported, hookAt }) => {
+  const at = (name) => exported(program, name);
   const utf8 = at('_ZN2v86String9Utf8ValueC1EPNS_7IsolateENS_5LocalINS_5ValueEEE');
   const forget = at('_ZN2v86String9Utf8ValueD1Ev');
   const current = at('_ZN2v87Isolate10GetCurrentEv');

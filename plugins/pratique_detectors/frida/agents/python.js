@@ -2,7 +2,7 @@
 //
 // The audit hook is added before the interpreter is made, by the C interface for it; programs cannot see it, and it
 // changes nothing for them. Of the hundreds of sorts of audit event a handful goes on from C to JavaScript.
-agent(({ emit, quoted, program, whenLoaded, fault }) => {
+agent(({ emit, quoted, program, exported, whenLoaded, fault }) => {
   const NAMES = ['import', 'subprocess.Popen', 'os.system', 'os.exec', 'os.posix_spawn', 'pty.spawn',
     'urllib.Request', 'http.client.send'];
   const LONGEST_LIST = 256;
@@ -26,7 +26,7 @@ ${NAMES.map((name, i) => `  if (event[0] == '${name[0]}' && strcmp (event, "${na
 
   let started = false;
   function listen(module) {
-    if (started || module.findExportByName('PySys_AddAuditHook') === null) return;
+    if (started || exported(module, 'PySys_AddAuditHook') === null) return;
     started = true;
     const python = reader(module);
     const heard = new NativeCallback((which, args) => {

@@ -1,27 +1,28 @@
-// Ruby: what is required and what is started, by the functions the interpreter offers to its extensions.
-agent(({ emit, text, hookAt, program, whenLoaded }) => {
+// Ruby: what is required. (What it starts, the call log has in the same words.)
+agent(({ emit, text, hookAt, program, exported, whenLoaded }) => {
+  const T_STRING = 5;        // of <ruby/internal/value_type.h>
+  const SPECIAL = 7;         // bits of a VALUE that is no pointer
+  const ITS_OWN = /\/lib\/([^/]+\/)?ruby\//;
   const required = new Set();
 
   function listen(module) {
-    const require = module.findExportByName('rb_require_string') ?? module.findExportByName('rb_f_require');
-    const toText = module.findExportByName('rb_string_value_cstr');
-    if (require === null || toText === null) return;
-    // VALUE names are read in place (RString: flags, class, length, pointer or the bytes themselves): a call into Ruby
-    // could raise, and a Ruby exception must not pass through here.
-    const NOEMBED = 1 << 13;  // RSTRING_NOEMBED of <ruby/internal/core/rstring.h>
-    const T_STRING = 5;
-    const read = (value) => {
-      if (value.isNull() || !value.and(7).isNull() || (value.readU32() & 0x1f) !== T_STRING) return null;
-      const word = Process.pointerSize;
-      return (value.readU32() & NOEMBED) !== 0 ? text(value.add(3 * word).readPointer()) : text(value.add(3 * word));
-    };
-    const isString = module.findExportByName('rb_require_string') !== null;
+    const require = exported(module, 'rb_require_string');  // (VALUE name)
+    const pointerOf = exported(module, 'rb_string_value_ptr');
+    if (require === null || pointerOf === null) return;
+    const bytes = new NativeFunction(pointerOf, 'pointer', ['pointer'], { scheduling: 'exclusive' });
+    const value = Memory.alloc(Process.pointerSize);
+
     hookAt(require, 'require', {
-      enter([first, second]) {
-        const name = read(isString ? first : second);
-        if (!name || required.has(name)) return;
-        required.add(name);
-        emit('runtime.import', { language: 'ruby', module: name });
+      enter([name]) {
+        // Of a string this only gives the address of its bytes; of anything else it could raise, and is not asked.
+        if (name.isNull() || !name.and(SPECIAL).isNull() || (name.readU32() & 0x1f) !== T_STRING) return;
+        value.writePointer(name);
+        const path = text(bytes(value));
+        if (!path || ITS_OWN.test(path)) return;
+        const library = path.startsWith('/') ? path : path.split('/')[0];
+        if (required.has(library)) return;
+        required.add(library);
+        emit('runtime.import', { language: 'ruby', module: library });
       },
     });
   }
