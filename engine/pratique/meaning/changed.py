@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final
 
 from pratique.meaning import shared_files
@@ -24,6 +24,7 @@ class Changed:
         self._read = read
         self._read_before = read_before
         self._changes: dict[str, Change | None] = {}
+        self._keys: dict[str, Mapping[str, tuple[int, ...]]] = {}
 
     def change(self, path: str) -> Change | None:
         """The file's change in pieces; None when it did not change, or goes and stays as a whole."""
@@ -32,13 +33,21 @@ class Changed:
             self._changes[path] = self._compared(effect) if effect is not None else None
         return self._changes[path]
 
+    def keys(self, path: str) -> Mapping[str, tuple[int, ...]]:
+        """Whose records changed in the file: key -> the numbers of its pieces."""
+        if path not in self._keys:
+            change = self.change(path)
+            keys: dict[str, tuple[int, ...]] = {}
+            for number, piece in enumerate(change.pieces if change else ()):
+                keys[piece.key] = (*keys.get(piece.key, ()), number)
+            keys.pop("", None)
+            self._keys[path] = keys
+        return self._keys[path]
+
     def share(self, path: str, is_own: Callable[[str], bool]) -> Share | None:
         """The pieces of the file's change whose keys are one's own."""
-        change = self.change(path)
-        if change is None:
-            return None
-        own = tuple(number for number, piece in enumerate(change.pieces) if piece.key and is_own(piece.key))
-        return Share(self._files[path].id, own) if own else None
+        own = [number for key, numbers in self.keys(path).items() if is_own(key) for number in numbers]
+        return Share(self._files[path].id, tuple(sorted(own))) if own else None
 
     def indivisible(self, path: str) -> int | None:
         """The id of the file's effect, when it changed and cannot be taken apart."""
@@ -80,10 +89,11 @@ class Changed:
     def _compared(self, effect: Effect) -> Change | None:
         if effect.unfit or effect.after is None or effect.after.type != "file" or not _was_file_or_nothing(effect):
             return None
-        if not shared_files.may_be_taken_apart(effect.path):
+        largest = shared_files.largest(effect.path)
+        if max(state.size for state in (effect.before, effect.after) if state is not None) > largest:
             return None
-        after = self._read(effect.path, shared_files.LARGEST + 1)
-        before = self._read_before(effect.path, shared_files.LARGEST + 1) if effect.before is not None else b""
+        after = self._read(effect.path, largest)
+        before = self._read_before(effect.path, largest) if effect.before is not None else b""
         if before is None or after is None:
             return None
         return shared_files.change(effect.path, before, after)

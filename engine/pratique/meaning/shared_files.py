@@ -42,9 +42,7 @@ def _members(content: bytes) -> Tokens:
             out.append(Token(line.text, key))
             continue
         out.append(Token(head + colon, key))
-        out.extend(
-            Token(one, f"{key},{one.strip(_BLANKS).decode('utf-8', 'replace')}", member=True) for one in members
-        )
+        out.extend(Token(one, f"{key},{one.strip(_BLANKS).decode('utf-8', 'replace')}", member=True) for one in members)
         out.append(Token(b"\n", key))
     return Tokens(tuple(out), told.cut)
 
@@ -144,9 +142,11 @@ def is_table(path: str) -> bool:
     return _TABLES.match(path) is not None
 
 
-def may_be_taken_apart(path: str) -> bool:
-    """Whether a change to a file of this name can be more than one thing."""
-    return path in _RECORDS or is_table(path) or _SETTINGS.match(path) is not None
+def largest(path: str) -> int:
+    """Bytes of the longest file of this name that is looked into; 0 for one that goes or stays as a whole."""
+    if path in _RECORDS:
+        return LARGEST
+    return LARGEST_SETTINGS if is_table(path) or _SETTINGS.match(path) else 0
 
 
 def change(path: str, before: bytes, after: bytes) -> Change | None:
@@ -154,14 +154,14 @@ def change(path: str, before: bytes, after: bytes) -> Change | None:
 
     The same contents give the same pieces, now and when they are put on the host.
     """
+    if max(len(before), len(after)) > largest(path):
+        return None
     tell = _RECORDS.get(path)
     split: Splitter = by_key
     if tell is None:
-        if not may_be_taken_apart(path) or b"\0" in before or b"\0" in after:
+        if b"\0" in before or b"\0" in after:
             return None
         tell, split = blocks.lines, blocks.entries if is_table(path) else blocks.apart
-    if max(len(before), len(after)) > (LARGEST if path in _RECORDS else LARGEST_SETTINGS):
-        return None
     old, new = tell(before), tell(after)
     if old.content() != before or new.content() != after:
         return None  # told in other words than it was written

@@ -87,7 +87,6 @@ class _Dpkg:
     ) -> None:  # fmt: skip
         self._packages = {e.details["package"]: e for e in packages if e.details["manager"] == "dpkg"}
         self._by_path = by_path
-        self._changed = changed
         self._read = read
         self._read_before = read_before
         self._info: dict[str, list[Effect]] = {}
@@ -101,6 +100,10 @@ class _Dpkg:
         self._paths = {name: self._listed(name) for name in self._packages}
         self._relations = _Relations(read(_STATUS, _LARGEST) or b"") if self._packages else None
         self._alternatives = dict(self._offered())
+        self._pieces: dict[tuple[str, str], list[int]] = {}
+        for path in PACKAGE_RECORDS if self._packages else ():
+            for key, pieces in changed.keys(path).items():
+                self._pieces.setdefault((path, key.partition(":")[0]), []).extend(pieces)
 
     def _listed(self, name: str) -> set[str]:
         """The paths the package had or has, by its lists."""
@@ -136,11 +139,9 @@ class _Dpkg:
     def shares(self, package: Effect) -> Iterator[Share]:
         name = package.details["package"]
         for path in PACKAGE_RECORDS:
-            share = self._changed.share(path, lambda key: key.partition(":")[0] == name)
-            if share is not None:
-                yield share
-            elif path == _STATUS:
-                yield Share(self._by_path[path].id, ())
+            pieces = self._pieces.get((path, name), ())
+            if pieces or path == _STATUS:
+                yield Share(self._by_path[path].id, tuple(sorted(pieces)))
         for path, names in self._alternatives.items():
             if name in names:
                 yield Share(self._by_path[path].id, ())
