@@ -117,29 +117,33 @@ def test_a_machine_without_nft_is_told_what_to_get(tmp_path, pratique):
 
 
 @pytest.mark.network
-def test_packages_come_from_this_machine_s_real_registries(pratique, ordinary_user, tmp_path):
-    project = tmp_path / "project"
-    project.mkdir()
-    (project / "package.json").write_text("{}")
-    npm = pratique(
-        "run", "--json", "--network", "observed", "--install", "--", "npm", "install", "left-pad", cwd=project
-    )
+def test_npm_installs_from_the_real_registry(pratique, tmp_path):
+    npm = pratique("run", "--json", "--network", "observed", "--install", "--", "npm", "install", "left-pad",
+                   cwd=_project(tmp_path))  # fmt: skip
     assert npm.code == 0, npm.err
     assert any("1 connection to registry.npmjs.org" in note for note in npm.json["notes"])
-    assert (project / "node_modules/left-pad/package.json").exists()
+    assert (tmp_path / "project/node_modules/left-pad/package.json").exists()
+
+
+@pytest.mark.network
+def test_pip_builds_from_the_real_registry(pratique, tmp_path):
     subprocess.run(["python3", "-m", "venv", tmp_path / "venv"], check=True, capture_output=True)
     pip = pratique("run", "--json", "--refuse", "--", tmp_path / "venv/bin/pip", "install", "--no-binary=:all:", "toml")
+    assert pip.out, pip.err
     assert "Successfully installed toml" in pip.json["screens"][0]["text"], pip.err
-    home = Path(ordinary_user.home)
-    own = ordinary_user.own(_project(home))
-    mapped = ordinary_user.pratique("run", "--json", "--refuse", "--", "npm", "install", "left-pad", cwd=own)
-    assert mapped.out, mapped.err
-    assert "added 1 package" in mapped.json["screens"][0]["text"], mapped.err
-    assert mapped.json["open"][0].startswith("network: observed, to registry.npmjs.org")
 
 
-def _project(home: Path) -> Path:
-    project = home / "project"
+@pytest.mark.network
+def test_an_ordinary_user_s_npm_reaches_the_real_registry(ordinary_user):
+    project = ordinary_user.own(_project(ordinary_user.home))
+    npm = ordinary_user.pratique("run", "--json", "--refuse", "--", "npm", "install", "left-pad", cwd=project)
+    assert npm.out, npm.err
+    assert "added 1 package" in npm.json["screens"][0]["text"], npm.err
+    assert npm.json["open"][0].startswith("network: observed, to registry.npmjs.org")
+
+
+def _project(place: Path) -> Path:
+    project = place / "project"
     project.mkdir()
     (project / "package.json").write_text("{}")
     return project
