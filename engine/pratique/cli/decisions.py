@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from pratique.cli.plain import printable
 from pratique.decisions import Decisions, Mark, Remembered
 from pratique.errors import UsageError
 
@@ -76,11 +77,6 @@ def _what(text: str) -> tuple[str, str]:
     except UsageError as error:
         hint = error.hint or "a SHA-256 has 64 hex digits"
         raise UsageError(str(error), hint=hint) from None
-
-
-def printable(text: str) -> str:
-    """One line, no control characters: what a program calls itself must not steer the terminal."""
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
 def _plain(entry: Remembered | Mark) -> dict[str, Any]:

@@ -5,17 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from pratique.cli.plain import printable
 from pratique.policy.explain import Change, Miss, Number
 from pratique.policy.score import Verdict, shown
 
 #: Events shown under one number.
 _SHOWN = 3
-
-
-def safe(text: str) -> str:
-    """No control characters: a file name must not be able to write on the person's terminal."""
-    valid = text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in valid)
 
 
 def verdict(verdict: Verdict) -> dict[str, Any]:
@@ -52,11 +47,11 @@ def number_lines(numbers: Sequence[Number], evidence: Mapping[str, Sequence[str]
         times = f" x {number.count}" if number.count > 1 else ""
         told = ", the person was told" if number.disclosed else ""
         lines.append(f"{plain(number.weight) + times:>6}  {number.title}  ({number.action}, {number.where})")
-        owner = f" of {safe(number.component)}" if number.component else ""
+        owner = f" of {printable(number.component)}" if number.component else ""
         lines.append(f"        adds {plain(number.adds)} to the total{told}; category {number.category}{owner}")
-        lines += [f"        {safe(text)}" for text in number.triggers]
+        lines += [f"        {printable(text)}" for text in number.triggers]
         events = evidence.get(number.action, [])
-        lines += [f"          {safe(text)}" for text in events[:_SHOWN]]
+        lines += [f"          {printable(text)}" for text in events[:_SHOWN]]
         if len(events) > _SHOWN:
             lines.append(f"          and {len(events) - _SHOWN} more")
     return lines
@@ -68,7 +63,7 @@ def component_lines(components: Sequence[Mapping[str, Any]]) -> list[str]:
     return [
         "",
         *(
-            f" {safe(part['name'])}  {plain(part['total'])}  {part['verdict']}  ({safe(part['because'])})"
+            f" {printable(part['name'])}  {plain(part['total'])}  {part['verdict']}  ({printable(part['because'])})"
             for part in components
         ),
     ]
@@ -84,8 +79,8 @@ def miss_lines(misses: Iterable[Miss], heading: str, *, with_event: bool = True)
 def _one_miss(miss: Miss, with_event: bool) -> list[str]:
     lines = [f"  {plain(miss.weight):>4}  {miss.title}  ({miss.action}, {miss.where})"]
     if with_event:
-        lines.append(f"        {safe(miss.event)}")
-    lines += [f"        {reason.text}: no, {safe(reason.found)}" for reason in miss.reasons if reason.found]
+        lines.append(f"        {printable(miss.event)}")
+    lines += [f"        {reason.text}: no, {printable(reason.found)}" for reason in miss.reasons if reason.found]
     lines += [f"        {reason.text}: no" for reason in miss.reasons if not reason.found]
     if miss.note:
         lines.append(f"        {miss.note}")

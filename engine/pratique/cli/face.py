@@ -10,6 +10,8 @@ import time
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final, TextIO
 
+from pratique.cli.plain import Output, lines, printable, put
+
 if TYPE_CHECKING:
     from pratique.hookspecs import Choice, Launch
     from pratique.host import Host
@@ -21,12 +23,21 @@ if TYPE_CHECKING:
 #: What ends whatever a program may have left a terminal in, so that our own words can be seen: another screen, a
 #: scroll region, invisible ink, line-drawing letters, a hidden cursor, reports of the mouse, changed keys.
 PLAIN_AGAIN: Final = (
-    "\x1b[?1047l\x1b7\x1b[r\x1b8\x1b[0m\x0f\x1b(B\x1b[?25h\x1b[?7h\x1b[?5l"
-    "\x1b[?1000l\x1b[?1002l\x1b[?1003l\x1b[?2004l\x1b[?1l\x1b>"
+    "\x18\x1b\\"  # an unfinished command is given up
+    "\x1b[?1047l\x1b7\x1b[r\x1b[?6l\x1b8\x1b[0m\x0f\x1b(B\x1b)0\x1b[?25h\x1b[?7h\x1b[?5l\x1b[4l\x1b[20l"
+    "\x1b[?1000l\x1b[?1002l\x1b[?1003l\x1b[?1004l\x1b[?1005l\x1b[?1006l\x1b[?1015l\x1b[?2004l\x1b[?1l\x1b>"
 )
+#: The same for what only terminals with windows know: their title, colours, links, keys and held-back drawing.
+KEEP_TITLE: Final = "\x1b[22;0t"
+TITLE_BACK: Final = "\x1b[23;0t"
+AS_BEFORE: Final = "\x1b]104\x1b\\\x1b]110\x1b\\\x1b]111\x1b\\\x1b]112\x1b\\\x1b]8;;\x1b\\\x1b[>4m\x1b[?2026l\x1b[0 q"
 
 #: Components that can be picked by a key.
 MOST_KEYS: Final = 9
+
+
+def _knows_commands() -> bool:
+    return os.environ.get("TERM", "dumb") not in ("", "dumb", "linux")
 
 
 def drop_output(stream: TextIO) -> None:
@@ -41,7 +52,8 @@ def drop_output(stream: TextIO) -> None:
 class TerminalFace:
     """The session on a terminal: a live line while it runs, then one screen."""
 
-    def __init__(self, host: Host, *, quiet: bool) -> None:
+    def __init__(self, host: Host, *, quiet: bool, lent: bool = False) -> None:
+        """`lent`: the program has a terminal of its own, passed through to this one; else it gets no say here."""
         self._host = host
         self._quiet = quiet
         self._live = sys.stderr.isatty()
@@ -49,21 +61,26 @@ class TerminalFace:
         self._at_line_start = True
         self._last_output = 0.0
         self._asked = False
+        self._lent = lent
         self._steered = False  # the installer sent the terminal more than plain text
+        self._fit = {1: Output(), 2: Output()}
 
     def started(self, subject: Subject, launch: Launch) -> None:
         if not self._quiet:
-            from pratique.cli.screen import printable
-
             what = launch.describe or subject.kind
             name = subject.path.rsplit("/", 1)[-1] or " ".join(subject.command)
-            print(f"pratique: {printable(name)} ({what}) runs in quarantine", file=sys.stderr)
+            print(f"pratique: {printable(name)} ({printable(what)}) runs in quarantine", file=sys.stderr)
+        if self._live and self._lent and _knows_commands():
+            sys.stderr.write(KEEP_TITLE)
+            sys.stderr.flush()
 
     def output(self, data: bytes, stream: int) -> None:
-        """The installer's own output, untouched; the live line gives way to it."""
+        """The installer's own output; the live line gives way to it. Untouched, but where it is not its terminal."""
         self._clear()
         # With the report on standard output, the installer's words go to standard error.
         target = sys.stderr if self._quiet or stream == 2 else sys.stdout
+        if not self._lent and target.isatty():
+            data = self._fit[stream].fit(data)
         try:
             target.buffer.write(data)
             target.flush()
@@ -93,9 +110,14 @@ class TerminalFace:
 
     def ended(self) -> None:
         self._clear()
-        if self._live and self._steered:
-            sys.stderr.write(PLAIN_AGAIN)
-            sys.stderr.flush()
+        if not self._live:
+            return
+        knows = _knows_commands()
+        if self._steered:
+            sys.stderr.write(PLAIN_AGAIN + (AS_BEFORE if knows else ""))
+        if self._lent and knows:
+            sys.stderr.write(TITLE_BACK)
+        sys.stderr.flush()
 
     def ask(self, preview: Preview, *, remember_as: str) -> Reply | None:
         from rich.console import Console
@@ -112,7 +134,7 @@ class TerminalFace:
         self._asked = True
         remember = False
         while True:
-            rest = "all but " + ", ".join(map(screen.printable, sorted(left_out))) if left_out else "all"
+            rest = "all but " + ", ".join(map(printable, sorted(left_out))) if left_out else "all"
             can_leave_out = report.without is not None and report.without.offered
             choices = [
                 Choice(key="w", value="without", text="install without what is undesirable") if can_leave_out else None,
@@ -160,7 +182,6 @@ class TerminalFace:
 
     def _components(self, report: Report, left_out: frozenset[str]) -> frozenset[str]:
         """Let the person pick, one by one, the components to leave out; the heaviest have a key."""
-        from pratique.cli import screen
         from pratique.hookspecs import Choice
         from pratique.policy.score import shown
 
@@ -170,14 +191,14 @@ class TerminalFace:
             choices = [
                 Choice(
                     key=str(number), value=f"component {number}",
-                    text=f"{'keep' if part.name in chosen else 'leave out'} {screen.printable(part.name)} "
+                    text=f"{'keep' if part.name in chosen else 'leave out'} {printable(part.name)} "
                     f"({shown(part.total).removesuffix('.0')})",
                 )
                 for number, part in enumerate(parts, 1)
             ]  # fmt: skip
             more = len(report.components) - 1 - len(parts)
             others = f" (for the {more} others: --without-component NAME)" if more else ""
-            title = f"Left out: {', '.join(map(screen.printable, sorted(chosen))) or 'none'}{others}"
+            title = f"Left out: {', '.join(map(printable, sorted(chosen))) or 'none'}{others}"
             answer = self._put(title, [*choices, Choice(key="b", value="back", text="back")], report) or "back"
             picked = next((part for choice, part in zip(choices, parts, strict=True) if choice.value == answer), None)
             if picked is None:
@@ -203,8 +224,8 @@ class TerminalFace:
                 print(file=sys.stderr if self._quiet else sys.stdout)
                 screen.show(result.report, console)
             for line in screen.done(result.report):
-                console.print(line, soft_wrap=True)
+                put(console, line)
         if result.exit_code != 0:
-            print(f"pratique: {result.message}", file=sys.stderr)
+            print(f"pratique: {lines(result.message)}", file=sys.stderr)
             if result.hint:
-                print(f"  {result.hint}", file=sys.stderr)
+                print(f"  {lines(result.hint)}", file=sys.stderr)

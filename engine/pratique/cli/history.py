@@ -70,7 +70,7 @@ def row(report: Report) -> dict[str, Any]:
 
 def line(report: Report) -> str:
     """One session of a list, for people."""
-    from pratique.cli import screen
+    from pratique.cli.plain import printable
     from pratique.policy.score import shown
     from pratique.run.fates import fate
 
@@ -81,7 +81,7 @@ def line(report: Report) -> str:
     found = fate(report)
     word = found.state if found.state in ("kept", "undone") else _outcome(report)
     gone = "  (cannot be undone any more)" if found.state == "installed" and not found.can_be_undone else ""
-    return f"{report.id}  {when}  {verdict:<18} {word:<8} {screen.printable(report.subject.name)}{gone}"
+    return f"{report.id}  {when}  {verdict:<18} {word:<8} {printable(report.subject.name)}{gone}"
 
 
 def _outcome(report: Report) -> str:

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from pratique import __version__
+from pratique.cli import plain
 from pratique.errors import NoRoomError, PolicyError, PratiqueError, UsageError
 
 #: name -> (module, one line of help), in the order `pratique --help` shows them
@@ -161,9 +162,9 @@ def _plugin_command(words: list[str]) -> int:
 
 
 def _complain(error: PratiqueError) -> int:
-    print(f"pratique: {error}", file=sys.stderr)
+    print(f"pratique: {plain.lines(str(error))}", file=sys.stderr)
     if error.hint:
-        print(f"  {error.hint}", file=sys.stderr)
+        print(f"  {plain.lines(error.hint)}", file=sys.stderr)
     return error.exit_code
 
 

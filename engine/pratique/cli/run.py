@@ -177,7 +177,7 @@ def _run(args: argparse.Namespace, print_document: Callable[[bytes], None]) -> i
             print(in_force.problems, file=sys.stderr)
             notes = ("the policy files have errors; the last good policy is in force",)
     attended = sys.stdin.isatty() and sys.stderr.isatty()
-    face = TerminalFace(host, quiet=args.json == "-")
+    face = TerminalFace(host, quiet=args.json == "-", lent=attended)
     options = running.Options(
         command=(args.installer, *args.arguments),
         bare=args.bare,

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from rich.console import Console
 from rich.text import Text
 
+from pratique.cli.plain import printable, put
 from pratique.policy.score import shown
 from pratique.report import ActionPart, ComponentPart, EffectPart, EvidencePart, ProcessPart, Report
 
@@ -44,7 +45,7 @@ def human_size(size: int) -> str:
 def show(report: Report, console: Console) -> None:
     """Print the screen."""
     for line in lines(report, console.width if console.is_terminal else WIDTH):
-        console.print(line, soft_wrap=True)
+        put(console, line)
 
 
 def lines(report: Report, width: int) -> Iterator[Text]:
@@ -132,12 +133,6 @@ def _action(action: ActionPart, width: int, by: str, *, with_outcome: bool) -> I
     if with_outcome and (action.outcome != "kept" or action.note):
         note = f": {action.note}" if action.note else ""
         yield Text(f"      {action.outcome}{note}", style="dim italic")
-
-
-def printable(text: str) -> str:
-    """No control characters: a file name must not be able to write on the person's terminal."""
-    valid = text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in valid)
 
 
 def short(path: str) -> str:
@@ -270,27 +265,26 @@ def done(report: Report, *, can_be_undone: bool = True) -> Iterator[Text]:
 def details(report: Report, console: Console) -> None:
     """Every change, by component, and the evidence of every action in full."""
     for action in report.actions:
-        console.print(Text(f"{action.title}  ({action.name}, {action.policy})", style="bold"), soft_wrap=True)
+        put(console, Text(f"{action.title}  ({action.name}, {action.policy})", style="bold"))
         for evidence in action.evidence:
-            console.print(Text(f"  {describe(evidence)}"), soft_wrap=True)
+            put(console, Text(f"  {describe(evidence)}"))
             if evidence.command:
-                console.print(Text(f"    by process {evidence.process}: {printable(evidence.command)}", "dim"),
-                              soft_wrap=True)  # fmt: skip
+                put(console, Text(f"    by process {evidence.process}: {printable(evidence.command)}", "dim"))
             for sign, field, color in (("+", "added", "green"), ("-", "removed", "red")):
                 for line in str(evidence.fields.get(field) or "").splitlines()[:20]:
-                    console.print(Text(f"    {sign} {printable(line)}", style=color), soft_wrap=True)
+                    put(console, Text(f"    {sign} {printable(line)}", style=color))
     for component in report.components:
         own = [effect for effect in report.effects if effect.component == component.name]
-        console.print(Text(f"\n{printable(component.name)}: {len(own)} changes", style="bold"))
+        put(console, Text(f"\n{printable(component.name)}: {len(own)} changes", style="bold"))
         for change in changes(own):
-            console.print(change, soft_wrap=True)
+            put(console, change)
     if report.processes:
-        console.print(Text("\nprocesses", style="bold"), soft_wrap=True)
+        put(console, Text("\nprocesses", style="bold"))
     for process in process_tree(report.processes):
-        console.print(process, soft_wrap=True)
+        put(console, process)
     coverage = report.coverage
     watched = f"{coverage.instrumented} of {coverage.executed}" if coverage.executed else "none"
-    console.print(Text(f"\nprograms watched from inside: {watched}", style="dim"))
+    put(console, Text(f"\nprograms watched from inside: {watched}", style="dim"))
 
 
 def process_tree(processes: Sequence[ProcessPart]) -> Iterator[Text]:

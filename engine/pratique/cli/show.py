@@ -27,6 +27,7 @@ def show(beginning: str, *, details: bool, as_json: bool) -> int:
 
     from pratique import history
     from pratique.cli import screen
+    from pratique.cli.plain import put
     from pratique.report import to_json
     from pratique.run.fates import fate
 
@@ -45,5 +46,5 @@ def show(beginning: str, *, details: bool, as_json: bool) -> int:
         print(f"\ninstalled, and undone on {time.strftime('%Y-%m-%d %H:%M', time.localtime(found.undone))}")
     else:
         for line in screen.done(report, can_be_undone=found.can_be_undone):
-            console.print(line, soft_wrap=True)
+            put(console, line)
     return 0

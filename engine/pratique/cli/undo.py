@@ -57,7 +57,7 @@ def _list(as_json: bool) -> int:
 
 def _undo(beginning: str, anyway: bool, as_json: bool) -> int:
     from pratique import history, places
-    from pratique.cli.screen import printable
+    from pratique.cli.plain import printable
     from pratique.host import Host
     from pratique.run import afterwards
     from pratique.run.claimed import one_at_a_time
@@ -96,7 +96,7 @@ def _show(done: Undone, name: str) -> None:
 
 
 def _each(what: str, lines: Iterable[str]) -> None:
-    from pratique.cli.screen import printable
+    from pratique.cli.plain import printable
 
     for text in lines:
         print(f"  {what} {printable(text)}")
