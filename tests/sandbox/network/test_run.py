@@ -126,8 +126,8 @@ def test_npm_installs_from_the_real_registry(pratique, tmp_path):
 
 
 @pytest.mark.network
-def test_pip_builds_from_the_real_registry(pratique, tmp_path):
-    subprocess.run(["python3", "-m", "venv", tmp_path / "venv"], check=True, capture_output=True)
+def test_pip_builds_from_the_real_registry(pratique, python_for_all, tmp_path):
+    subprocess.run([python_for_all, "-m", "venv", tmp_path / "venv"], check=True, capture_output=True)
     pip = pratique("run", "--json", "--refuse", "--", tmp_path / "venv/bin/pip", "install", "--no-binary=:all:", "toml")
     assert pip.out, pip.err
     assert "Successfully installed toml" in pip.json["screens"][0]["text"], pip.err
