@@ -93,14 +93,15 @@ def _lines(comparison: Comparison) -> list[str]:
 
 
 def _difference(one: Difference) -> list[str]:
-    from pratique.cli.explained import plain, safe
+    from pratique.cli.explained import plain
+    from pratique.cli.plain import printable
 
     if one.before is None or one.after is None:
-        return [safe(one.recording), f"  not judged: {safe(one.problem)}"]
+        return [printable(one.recording), f"  not judged: {printable(one.problem)}"]
     before, after = one.before, one.after
     verdict = before.verdict if not one.turned else f"{before.verdict} -> {after.verdict}"
     total = plain(before.total) if before.total == after.total else f"{plain(before.total)} -> {plain(after.total)}"
-    out = [f"{safe(one.recording)}", f"  {verdict}, total {total}"]
+    out = [f"{printable(one.recording)}", f"  {verdict}, total {total}"]
     for sign, actions in (("+", one.gained), ("-", one.lost)):
-        out += [f"  {sign} {action}{f' of {safe(part)}' if part else ''}" for part, action in actions]
+        out += [f"  {sign} {action}{f' of {printable(part)}' if part else ''}" for part, action in actions]
     return out

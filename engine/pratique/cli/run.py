@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from pratique.cli import bounds
 from pratique.errors import NoRoomError, PratiqueError, UsageError
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ _WITH_VALUE: Final = frozenset(
         "--without-component",
     }
 )
-_OURS: Final = _WITH_VALUE | {"--install", "--without", "--refuse", "--json", "--anyway", "--keep"}
+_OURS: Final = _WITH_VALUE | bounds.OPTIONS | {"--install", "--without", "--refuse", "--json", "--anyway", "--keep"}
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -89,6 +90,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--timeout", metavar="SECONDS", type=_seconds, help="end it after so long (30, 5m, 1h)")
     parser.add_argument("--host", metavar="FILE", type=Path, help="the role file to use")
     parser.add_argument("--disable", action="append", default=[], metavar="PLUGIN", help="run without this plugin")
+    bounds.configure(parser)
     parser.add_argument("--bare", action="store_true", help=argparse.SUPPRESS)  # put in by `prepare` for `--`
     parser.add_argument("installer", metavar="INSTALLER", help="the program to judge; or a command after --")
     rest = parser.add_argument(
@@ -127,7 +129,7 @@ def _installer(words: Sequence[str]) -> int:
         elif word == "--" or not word.startswith("-"):
             return index
         else:
-            value_follows = word in _WITH_VALUE
+            value_follows = word in _WITH_VALUE | bounds.OPTIONS
     return len(words)
 
 
@@ -189,6 +191,7 @@ def _run(args: argparse.Namespace, print_document: Callable[[bytes], None]) -> i
         keep=args.keep,
         origin=args.origin,
         timeout=args.timeout,
+        limits=bounds.limits(args),
         attended=attended,
         typed=shlex.join(["run", *args.typed]),
     )

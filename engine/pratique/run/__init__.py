@@ -26,13 +26,13 @@ from pratique.report import Choice, DecisionPart
 from pratique.run import afterwards, keeping, taking_apart
 from pratique.run.claimed import claimed, one_at_a_time
 from pratique.run.concluding import Conclusion, blocked, conclude, cut_short
-from pratique.run.options import Face, Options, Preview, Reply, Result
+from pratique.run.options import Face, Limits, Options, Preview, Reply, Result
 from pratique.run.preparing import fingerprint, launch_for, network_for, person
 from pratique.run.remedying import remedies
 from pratique.run.watching import Watched, watch
 from pratique.sandbox.pruning import prune
 
-__all__ = ["Face", "Options", "Preview", "Reply", "Result", "commit_kept", "remedies", "run"]
+__all__ = ["Face", "Limits", "Options", "Preview", "Reply", "Result", "commit_kept", "remedies", "run"]
 
 
 def run(options: Options, policy: Policy, host: Host, face: Face, *, notes: tuple[str, ...] = ()) -> Result:

@@ -16,6 +16,15 @@ from pratique.subject import Subject
 NetworkMode = Literal["none", "observed", "host"]
 
 
+class Limits(msgspec.Struct, frozen=True, kw_only=True):
+    """What the program may use, all its processes together. None: the machine's own default (docs/sandbox.md)."""
+
+    memory: int | None = None  # bytes, swap included
+    cpu: int | None = None  # percent of all processors
+    processes: int | None = None  # at one time
+    size: int | None = None  # bytes written
+
+
 class Options(msgspec.Struct, frozen=True, kw_only=True):
     """What the person asked for. `command` is what stood after `run`."""
 
@@ -29,6 +38,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     keep: bool = False  # nothing is decided now
     origin: str | None = None
     timeout: float | None = None  # s
+    limits: Limits = Limits()
     attended: bool = False
     typed: str = ""  # the command line after `pratique`, quoted for a shell: for hints
 

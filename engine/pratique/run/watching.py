@@ -24,7 +24,7 @@ from pratique.run.preparing import Person
 from pratique.sandbox import environment
 from pratique.sandbox.network import log, summary
 from pratique.sandbox.quarantine import Quarantine
-from pratique.sandbox.spec import Ended, Spec
+from pratique.sandbox.spec import MOST_PROCESSES, Ended, Spec
 from pratique.session import LiveSession
 from pratique.subject import Subject
 
@@ -72,6 +72,10 @@ def watch(
         network=network.mode,
         destinations=network.to,
         timeout=options.timeout,
+        memory_limit=options.limits.memory,
+        cpu_limit=options.limits.cpu,
+        processes_limit=options.limits.processes or MOST_PROCESSES,
+        size_limit=options.limits.size,
         attended=options.attended,
     )
     quarantine = Quarantine(spec)

@@ -22,7 +22,7 @@ import signal
 import socket
 import termios
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Literal, NoReturn
 
@@ -291,12 +291,13 @@ def _build_root(job: Job, report: _Reporter) -> list[str]:
         notes += _put(step, root / step.at[1:], job, step.number in used)
     report.step = "hidden files"
     hidden.cover(root, Path("stand-ins"), job.covered)
-    for name, put in (
+    furnished: tuple[tuple[str, Callable[[], None]], ...] = (
         ("dev", lambda: furnish.dev(root, mapped=job.mapped)),
         ("proc", lambda: furnish.proc(root, job.processes)),
         ("sys", lambda: furnish.sys(root, own_network=job.spec.network != "host", mapped=job.mapped)),
         ("run", lambda: furnish.run(root, job.spec)),
-    ):
+    )
+    for name, put in furnished:
         report.step = name
         (root / name).mkdir(exist_ok=True)
         put()

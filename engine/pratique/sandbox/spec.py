@@ -12,6 +12,8 @@ from pratique.recording import Process
 
 #: Longest tail of the program's output kept, bytes.
 TAIL_KEPT = 64 * 1024
+#: Processes and threads at one time, when nothing else is asked for.
+MOST_PROCESSES = 2048
 
 
 class Spec(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,7 +38,7 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True):
     timeout: float | None = None  # s
     attended: bool = False  # somebody sits at the terminal: the program gets one of its own
     size_limit: int | None = None  # bytes the program may write, all files together
-    processes_limit: int = 2048  # at one time
+    processes_limit: int = MOST_PROCESSES  # at one time
     memory_limit: int | None = None  # bytes, swap included; None: three quarters of the machine's
     cpu_limit: int | None = None  # percent of all processors; None: an equal share with everything else
 
