@@ -60,13 +60,15 @@ class Memory:
             end = data.find(b"\0")
         return data[:end] if end >= 0 else None
 
-    def texts(self, thread: int, address: int, word: int) -> list[bytes]:
-        """A list of texts that ends with a null pointer (argv), cut after 32 KiB."""
+    def texts(self, thread: int, address: int, word: int) -> list[bytes] | None:
+        """A list of texts that ends with a null pointer (argv), cut after 32 KiB. None: there is no such list."""
         out: list[bytes] = []
         left = MOST_ARGUMENTS
         chunk = 32 * word
         while address and left > 0 and len(out) < _MOST_POINTERS:
             data = self.read(thread, address, chunk)
+            if not data:
+                return None
             for at in range(0, len(data) - word + 1, word):
                 pointer = int.from_bytes(data[at : at + word], "little")
                 if not pointer:
@@ -74,6 +76,8 @@ class Memory:
                 one = self.text(thread, pointer, left)
                 if one is None:  # longer than there is room for, or it ends at an unmapped page
                     one = self.read(thread, pointer, left)
+                    if not one:
+                        return None
                 out.append(one)
                 left -= len(one) + 1
                 if left <= 0:

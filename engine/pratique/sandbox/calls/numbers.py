@@ -73,7 +73,6 @@ NUMBERS: Final[dict[str, tuple[int | None, int | None, int | None]]] = {
     "exit_group": (231, 252, 94),
     "chroot": (161, 61, 51),
     "socket": (41, 359, 198),
-    "socket": (41, 359, 198),
     "connect": (42, 362, 203),
     "bind": (49, 361, 200),
     "listen": (50, 363, 201),

@@ -52,7 +52,10 @@ def _executed(ctx: Context, call: Notification, place: Place | None, name: bytes
     """Looking for a program along the PATH tries many names: only what can be executed is told."""
     if place is None or not stat.S_ISREG(place.mode) or not place.mode & _EXECUTABLE:
         return None
-    arguments = [os.fsdecode(one) for one in ctx.memory.texts(call.thread, address, ctx.machine.word)]
+    words = ctx.memory.texts(call.thread, address, ctx.machine.word)
+    if words is None:
+        return None
+    arguments = list(map(os.fsdecode, words))
     image = _image(ctx, call, place, os.fsdecode(name), arguments)
     if image is None:
         return None

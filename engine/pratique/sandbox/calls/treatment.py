@@ -71,17 +71,6 @@ _FAMILIES_NOT_THERE: Final = {
 _AF_NETLINK: Final = 16
 _NETLINK_AUDIT: Final = 9  # <linux/netlink.h>: the machine's log; with root's capability for it, anything can be put in
 
-#: Kinds of sockets (<linux/socket.h>) that no name space keeps in, first of all AF_VSOCK, which leads from a virtual
-#: machine to the one that runs it; and such as only add to what can be attacked in the kernel.
-_FAMILIES_NOT_THERE: Final = {
-    "AF_AX25": 3, "AF_X25": 9, "AF_KEY": 15, "AF_PACKET": 17, "AF_RDS": 21, "AF_LLC": 26, "AF_IB": 27, "AF_CAN": 29,
-    "AF_TIPC": 30, "AF_BLUETOOTH": 31, "AF_RXRPC": 33, "AF_PHONET": 35, "AF_IEEE802154": 36, "AF_CAIF": 37,
-    "AF_ALG": 38, "AF_NFC": 39, "AF_VSOCK": 40, "AF_KCM": 41, "AF_QIPCRTR": 42, "AF_SMC": 43, "AF_XDP": 44,
-    "AF_MCTP": 45,
-}  # fmt: skip
-_AF_NETLINK: Final = 16
-_NETLINK_AUDIT: Final = 9  # <linux/netlink.h>: the machine's log; with root's capability for it, anything can be put in
-
 _EPERM: Final = refuse(errno.EPERM).answer
 
 
@@ -97,11 +86,6 @@ def table(*, reads: bool = False, holds: bool = False) -> Table:
         "kill": (notify(Bits(1, 0x7F)),),  # signal 0 only asks whether somebody is there
         "pidfd_send_signal": (notify(Bits(1, 0x7F)),),
         "ptrace": (notify(Is(0, PTRACE_ATTACH)), notify(Is(0, PTRACE_SEIZE))),
-        "socket": (
-            *(Rule(refuse(errno.EAFNOSUPPORT).answer, (Is(0, one),)) for one in _FAMILIES_NOT_THERE.values()),
-            # As on a kernel without one, which libaudit and so login, useradd and sudo are content with.
-            Rule(refuse(errno.EPROTONOSUPPORT).answer, (Is(0, _AF_NETLINK), Is(2, _NETLINK_AUDIT))),
-        ),
         "socket": (
             *(Rule(refuse(errno.EAFNOSUPPORT).answer, (Is(0, one),)) for one in _FAMILIES_NOT_THERE.values()),
             # As on a kernel without one, which libaudit and so login, useradd and sudo are content with.
