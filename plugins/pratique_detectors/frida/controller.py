@@ -207,7 +207,8 @@ class Controller:
 #: What a call of Frida's raises when this one process cannot be reached, has ended, or is about to.
 _OF_THIS_PROCESS: Final = (
     frida.ProcessNotFoundError, frida.ProcessNotRespondingError, frida.PermissionDeniedError, frida.TransportError,
-    frida.ProtocolError, frida.InvalidOperationError, frida.TimedOutError, frida.RPCException,
+    frida.ProtocolError, frida.InvalidOperationError, frida.TimedOutError, frida.OperationCancelledError,
+    frida.RPCException,
 )  # fmt: skip
 
 
