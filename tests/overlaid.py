@@ -65,7 +65,8 @@ def picture(directory: Path) -> dict[str, tuple[object, ...]]:
     out: dict[str, tuple[object, ...]] = {}
     files: dict[int, str] = {}
     for top, directories, names in os.walk(os.fsencode(directory)):
-        for each in (top, *(top + b"/" + name for name in (*names, *directories))):
+        directories.sort()
+        for each in (top, *(top + b"/" + name for name in sorted((*names, *directories)))):
             found = os.lstat(each)
             name = os.fsdecode(os.path.relpath(each, os.fsencode(directory)))
             content: object = None

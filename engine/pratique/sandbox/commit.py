@@ -129,12 +129,9 @@ class _Session:
     def __init__(
         self, plan: Plan, host: Beneath, layers: Layers, written: Written, contents: Mapping[str, bytes]
     ) -> None:
-        self._chosen = plan.chosen
-        self._known = plan.known
-        self._host = host
         self._layers = layers
         self._contents = contents
-        self._started_ns = written.started_ns
+        self._twins = _twins(plan, host, written.started_ns)
 
     def find(self, path: str) -> tuple[int, str]:
         return self._layers.entry(path)
@@ -160,15 +157,21 @@ class _Session:
         return not originals.is_open_for_writing(descriptor)
 
     def twin(self, path: str) -> str:
-        effect = self._chosen[path]
+        return self._twins.get(path, "")
+
+
+def _twins(plan: Plan, host: Beneath, started_ns: int) -> dict[str, str]:
+    """Which paths are to be another name of which, found out before keeping originals changes them once more."""
+    out = {}
+    for path, effect in plan.chosen.items():
         twin = effect.details.get("link", "")
-        if not twin or twin in self._chosen:
-            return twin
-        if twin in self._known:
-            return ""  # it is as the host has it, and this one is as the program left them both
-        found = self._host.find(twin)
-        same = found is not None and effect.after is not None and found.st_ctime_ns <= self._started_ns
-        return twin if same else ""
+        if twin in plan.chosen:
+            out[path] = twin
+        elif twin and twin not in plan.known:  # else it stays as the host has it, which is not as the program left both
+            found = host.find(twin)
+            if found is not None and found.st_ctime_ns <= started_ns:
+                out[path] = twin
+    return out
 
 
 _NOTES: Final = ("trusted.overlay.", "user.overlay.", "security.selinux", "security.SMACK64")

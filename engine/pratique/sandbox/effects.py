@@ -39,12 +39,13 @@ def read_effects(
 ) -> tuple[Effect, ...]:
     """Every change in the upper layers, sorted by path and numbered from 1. Raises `OSError`.
 
-    A deleted file has no hash in `before`. `details["link"]` names the path a file is another hard link of.
+    A deleted file has no hash in `before`. `details["link"]` names the path a file is another hard link of, which may
+    be one of the host's that was not changed.
     """
     walk = _Walk(hidden, mapped)
     for layer in layers:
         walk.layer(upper / str(layer.number), layer.at)
-    return _numbered(walk.found)
+    return _numbered(walk.found, walk.unchanged)
 
 
 class _Found(msgspec.Struct, frozen=True):
@@ -52,9 +53,9 @@ class _Found(msgspec.Struct, frozen=True):
     group: tuple[int, int] | None  # device and inode, of a file with more than one name
 
 
-def _numbered(found: list[_Found]) -> tuple[Effect, ...]:
+def _numbered(found: list[_Found], unchanged: dict[tuple[int, int], str]) -> tuple[Effect, ...]:
     found.sort(key=lambda one: os.fsencode(one.effect.path))
-    first: dict[tuple[int, int], str] = {}
+    first = dict(unchanged)
     out = []
     for number, one in enumerate(found, start=1):
         effect = one.effect
@@ -68,6 +69,7 @@ def _numbered(found: list[_Found]) -> tuple[Effect, ...]:
 class _Walk:
     def __init__(self, hidden: Iterable[Hidden], mapped: bool) -> None:
         self.found: list[_Found] = []
+        self.unchanged: dict[tuple[int, int], str] = {}  # files of the host's that were given further names
         self._hidden_files = {one.path for one in hidden if not one.directory}
         self._hidden_directories = {one.path for one in hidden if one.directory}
         self._mapped = mapped
@@ -155,7 +157,7 @@ class _Walk:
         found: os.stat_result, hidden: bool,
     ) -> None:  # fmt: skip
         kind = type_of(found)
-        group = (found.st_dev, found.st_ino) if found.st_nlink > 1 and kind == "file" else None
+        group = (found.st_dev, found.st_ino) if found.st_nlink > 1 else None
         with _readable(name, written, found):
             after = state(name, written, found)
             new = attributes(name, written, kind)
@@ -175,6 +177,8 @@ class _Walk:
         old = attributes(name, real, before.type)
         if not _same(before, after) or old != new:
             self._emit("modify", path, before, after, in_words(old, new), unfit=unfit, group=group)
+        elif group is not None and before.mtime_ns == after.mtime_ns:
+            self.unchanged.setdefault(group, path)  # it was only copied from the host, to be given another name
         if before.type == "directory":
             self._gone_beneath(name, real, path, hidden)
 

@@ -17,7 +17,7 @@ from pratique.sandbox import copying, originals
 from pratique.sandbox.beneath import Beneath, split
 from pratique.sandbox.durable import Durable
 from pratique.sandbox.journal import Change, Put
-from pratique.sandbox.states import attributes_of
+from pratique.sandbox.states import attributes, attributes_of, type_of
 
 
 class Source(Protocol):
@@ -111,16 +111,16 @@ class Staging:
         if self._link_to_twin(change, name, above):
             return
         directory = self._host.directory(above)
-        attributes: dict[str, bytes] = {}
+        own: dict[str, bytes] = {}
         if like.type == "file":
-            attributes = self._make_file(change.path, like, name, directory, durable)
+            own = self._make_file(change.path, like, name, directory, durable)
         elif not (self._source.may_be_linked(None, like) and self._link(change.path, name, directory)):
             if like.type in ("socket", "device"):
                 source, original = self._source.find(change.path)
                 originals.copy(original, source, name, directory, durable)
             else:
                 copying.other(name, directory, like)
-        self._note(change.path, os.stat(name, dir_fd=directory, follow_symlinks=False), attributes)
+        self._note(change.path, os.stat(name, dir_fd=directory, follow_symlinks=False), own)
 
     def _make_file(
         self, path: str, like: FileState, name: str, directory: int, durable: Durable
@@ -166,9 +166,8 @@ class Staging:
             return False
         finally:
             os.close(twin_directory)
-        known = self._put.get(twin)
         found = os.stat(name, dir_fd=directory, follow_symlinks=False)
-        self._note(change.path, found, known.attributes if known else {})
+        self._note(change.path, found, attributes(name, directory, type_of(found)))
         return True
 
     def _note(self, path: str, found: os.stat_result, attributes: Mapping[str, bytes]) -> None:
