@@ -33,7 +33,7 @@ from pratique.sandbox.calls import supervisor
 from pratique.sandbox.companions import Seat
 from pratique.sandbox.descriptors import close_all_but
 from pratique.sandbox.hidden import Hidden
-from pratique.sandbox.layers import Layer, Step, overlay_options
+from pratique.sandbox.layers import Layer, Step, overlay_options, view_options
 from pratique.sandbox.network import uplink, wiring
 from pratique.sandbox.pretending import StandIn
 from pratique.sandbox.spec import Spec
@@ -337,12 +337,26 @@ def _put_as_planned(step: Step, target: Path, job: Job, stand_ins: bool) -> None
             target.mkdir(exist_ok=True)
             options = overlay_options(step, stand_ins=stand_ins, mapped=job.mapped)
             linux.mount("pratique", str(target), "overlay", linux.MS_NODEV, options)
+        case "show" if Path(step.at).is_dir() and _show_as_overlay(step, target, job):
+            pass
         case "show":
             if job.mapped and not os.path.lexists(target):
                 target.mkdir() if Path(step.at).is_dir() else target.touch()
-            linux.bind(step.at, str(target), read_only=True, recursive=True)
+            linux.bind(step.at, str(target), read_only=True, recursive=True, devices=False)
         case "cover" if os.path.lexists(target):
             furnish.cover(target, "/dev/null")
+
+
+def _show_as_overlay(step: Step, target: Path, job: Job) -> bool:
+    """Read-only, and with pipes and sockets of its own: in a plain view those of the host could be written to."""
+    target.mkdir(exist_ok=True)
+    nothing = Path("work/nothing")
+    nothing.mkdir(exist_ok=True)
+    try:
+        linux.mount("pratique", str(target), "overlay", linux.MS_NODEV, view_options(step, str(nothing), job.mapped))
+    except OSError:
+        return False  # no file system that can be a layer
+    return True
 
 
 def _reap(program: int, beside: dict[int, str], report: _Reporter) -> None:

@@ -88,6 +88,8 @@ def _looked_at(found: Iterable[Mount], hidden: Iterable[str]) -> list[Mount]:
 def _for_mount(mount: Mount, number: int) -> Step:
     if mount.kind in _PSEUDO:
         return Step(kind="cover" if Path(mount.at).is_dir() else "show", at=mount.at)
+    if not Path(mount.at).is_dir() and not Path(mount.at).is_file():
+        return Step(kind="cover", at=mount.at)  # a socket or a device that was put there, as containers do
     if mount.read_only or not Path(mount.at).is_dir():
         return Step(kind="show", at=mount.at)
     return Step(kind="overlay", at=mount.at, number=number)
@@ -143,8 +145,10 @@ def plan_as_user(found: Iterable[Mount], hidden: Iterable[str] = (), own: Iterab
                 return
         if stat.S_ISLNK(mode):
             add("link", path, str(Path(path).readlink()))
-        elif not stat.S_ISDIR(mode):
+        elif stat.S_ISREG(mode):
             add("show", path)
+        elif not stat.S_ISDIR(mode):
+            return  # a pipe, socket or device: in a view of it, the host's own could be written to
         elif path in OWN:
             add("directory", path)
         elif path == "/" or any(below(point, path) for point in points):
@@ -187,9 +191,18 @@ def in_one_layer(path: str, steps: Iterable[Step]) -> bool:
     )
 
 
+def _escaped(path: str) -> str:
+    return re.sub(r"([\\:,])", r"\\\1", path)
+
+
+def view_options(step: Step, nothing: str, mapped: bool) -> str:
+    """Options for a view without a layer to write to; there must be two directories below it: `nothing` is empty."""
+    return f"lowerdir={nothing}:{_escaped(step.at)},xino=off{',userxattr' if mapped else ''}"
+
+
 def overlay_options(layer: Step, *, stand_ins: bool, mapped: bool) -> str:
     """Options for `mount(2)`, with paths as seen from the session's place."""
-    lower = re.sub(r"([\\:,])", r"\\\1", layer.at)
+    lower = _escaped(layer.at)
     front = f"stand-ins/{layer.number}:" if stand_ins else ""
     # With userxattr, redirects and metacopy are off anyway, and saying so is refused.
     plain = "index=off,xino=off," + ("userxattr" if mapped else "metacopy=off,redirect_dir=off")

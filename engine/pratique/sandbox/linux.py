@@ -35,6 +35,7 @@ MS_REC: Final = 0x4000
 MS_PRIVATE: Final = 0x40000
 MNT_DETACH: Final = 0x2
 MOUNT_ATTR_RDONLY: Final = 0x1
+MOUNT_ATTR_NODEV: Final = 0x4
 AT_RECURSIVE: Final = 0x8000  # <linux/fcntl.h>
 RENAME_NOREPLACE: Final = 0x1  # <linux/fs.h>
 
@@ -147,15 +148,18 @@ def mount(source: str, target: str, kind: str | None, flags: int = 0, data: str 
     )
 
 
-def bind(source: str, target: str, *, read_only: bool = False, recursive: bool = False) -> None:
+def bind(
+    source: str, target: str, *, read_only: bool = False, recursive: bool = False, devices: bool = True
+) -> None:
     """Bind `source` at `target`; the flags that a locked mount must keep are kept."""
     mount(source, target, None, MS_BIND | (MS_REC if recursive else 0))
     if read_only:
-        make_read_only(target, recursive=recursive)
+        make_read_only(target, recursive=recursive, devices=devices)
 
 
-def make_read_only(target: str, *, recursive: bool = False) -> None:
-    attributes = struct.pack("=QQQQ", MOUNT_ATTR_RDONLY, 0, 0, 0)
+def make_read_only(target: str, *, recursive: bool = False, devices: bool = True) -> None:
+    """`devices` False: what is a device there cannot be opened either."""
+    attributes = struct.pack("=QQQQ", MOUNT_ATTR_RDONLY | (0 if devices else MOUNT_ATTR_NODEV), 0, 0, 0)
     _checked(
         _libc.syscall(
             _SYS_MOUNT_SETATTR, -100, os.fsencode(target), AT_RECURSIVE if recursive else 0, attributes, len(attributes)
