@@ -148,9 +148,7 @@ def mount(source: str, target: str, kind: str | None, flags: int = 0, data: str 
     )
 
 
-def bind(
-    source: str, target: str, *, read_only: bool = False, recursive: bool = False, devices: bool = True
-) -> None:
+def bind(source: str, target: str, *, read_only: bool = False, recursive: bool = False, devices: bool = True) -> None:
     """Bind `source` at `target`; the flags that a locked mount must keep are kept."""
     mount(source, target, None, MS_BIND | (MS_REC if recursive else 0))
     if read_only:
