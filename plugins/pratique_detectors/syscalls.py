@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pratique import STANDARD_KINDS, Event, EventKind, Session, hookimpl
 
 _KINDS = frozenset({
-    "file.create", "file.write", "file.delete", "file.rename", "file.mode", "file.owner", "file.attribute",
+    "file.create", "file.write", "file.delete", "file.rename", "file.mode", "file.read", "file.owner", "file.attribute",
     "process.exec", "process.signal", "process.trace", "process.foreign", "net.connect", "net.listen",
     "mount.call", "kernel.setting", "kernel.module", "device.write", "service.control", "firewall.change",
 })  # fmt: skip

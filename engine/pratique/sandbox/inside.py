@@ -30,6 +30,7 @@ import msgspec
 
 from pratique.sandbox import cgroups, companions, furnish, hidden, linux, pretending, privileges
 from pratique.sandbox.calls import supervisor
+from pratique.sandbox.calls.opens import mark
 from pratique.sandbox.companions import Seat
 from pratique.sandbox.descriptors import close_all_but
 from pratique.sandbox.hidden import Hidden
@@ -256,11 +257,13 @@ def _first(job: Job, report: _Reporter, keeper: int, link: socket.socket | None)
         report.channel.recv(16)  # until the controller has looked at all that: not a moment of the program is missed
         linux.prctl(linux.PR_SET_DUMPABLE, 0)  # its memory is the controller's: not for the program to read
         report.step = "program"
+        watched = () if job.mapped else (*job.stand_ins, *job.covered)
+        seen = mark(one.path for one in watched) if watched and link is not None else None
         program = os.fork()
         if program == 0:
             _program(job, slave, report, link)
         if link is not None:
-            supervisor.introduce(program, link)
+            supervisor.introduce(program, link, seen)
             link.close()
         for descriptor in (*(job.output or ()), *(() if slave is None else (slave,))):
             os.close(descriptor)

@@ -197,6 +197,7 @@ class Quarantine:
             emulate=spec.emulate,
             stand_ins=frozenset(one.path for one in pretended),
             home=spec.home,
+            reads=spec.reads,
             hold=spec.hold or self._company.hold,
             holds=theirs,
             i386=elf.is_i386(spec.command[0], spec.environment.get("PATH", os.defpath)),

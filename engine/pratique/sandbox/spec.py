@@ -32,6 +32,7 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True):
     hide: tuple[str, ...] = ()  # globs; `~` is `home`
     network: Literal["none", "observed", "host"] = "none"
     destinations: tuple[str, ...] = ()  # what an observed network leads to: names, patterns, addresses; (): anywhere
+    reads: tuple[str, ...] = ()  # globs of files whose being read is told; all openings are slower for it
     deny: tuple[Step, ...] = ()  # acts that are refused
     emulate: tuple[Step, ...] = ()  # acts that only seem to work
     hold: tuple[str, ...] = ()  # globs of programs held when they start (see `calls.holding`)

@@ -220,3 +220,28 @@ def test_the_log_can_be_read_while_it_grows(quarantine):
             one.interrupt()
     running.join()
     assert seen[1:] == ["first", "first", "sleep"]
+
+
+@pytest.mark.root
+def test_whose_opening_of_a_hidden_file_it_was(logged, host):
+    (host / "secret").mkdir()
+    (host / "secret/key").write_text("PRIVATE")
+    log = logged(
+        "sh", "-c", "cat secret/key; (cat secret/key & ); sleep 0.1; ls secret > found", hide=(f"{host}/secret/**",)
+    )
+    assert log.said == ""
+    read = [event for event in log.events if event.kind == "file.read"]
+    assert [(log.program(event)[0], event.fields["path"].removeprefix(f"{host}/")) for event in read] == [
+        ("cat", "secret/key"), ("cat", "secret/key"), ("ls", "secret"),
+    ]  # fmt: skip
+    assert all(event.fields["hidden"] for event in read)
+    assert len({event.process for event in read}) == 3
+
+
+def test_reading_is_told_of_files_the_policy_names(logged, host):
+    (host / "named").write_text("x")
+    (host / "other").write_text("x")
+    log = logged("sh", "-c", "cat named other; cat named", reads=("/**/named",))
+    read = [event for event in log.events if event.kind == "file.read"]
+    assert [(log.program(event)[0], event.fields["hidden"]) for event in read] == [("cat", False)] * 2
+    assert {event.fields["path"] for event in read} == {f"{host}/named"}

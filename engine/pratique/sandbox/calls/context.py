@@ -65,6 +65,7 @@ class Context:
         log: Writer,
         answers: Answers,
         now: Callable[[], float],
+        reads: Callable[[str], bool],
         stand_ins: frozenset[str],
         machine: Machine,
     ) -> None:
@@ -76,6 +77,7 @@ class Context:
         self.log = log
         self.answers = answers
         self.now = now
+        self.reads = reads  # whether a path's being read is told
         self.stand_ins = stand_ins
         self.pretended: dict[int, bool] = {}  # stand-ins that run -> whether their command is to be pretended
         self.machine = machine  # of the call that is decoded

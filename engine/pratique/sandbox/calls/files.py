@@ -52,7 +52,7 @@ def _openat2(ctx: Context, call: Notification) -> Answered:
     if len(how) < 24:
         return None
     flags, mode, _ = struct.unpack("=QQQ", how)
-    return _opened(ctx, call, call.a, call.b, flags, mode) if flags & WRITING else None
+    return _opened(ctx, call, call.a, call.b, flags, mode)
 
 
 def _creat(ctx: Context, call: Notification) -> Answered:
@@ -65,6 +65,9 @@ def _opened(ctx: Context, call: Notification, directory: int, address: int, flag
     if place is None or flags & _TMPFILE == _TMPFILE:
         return None  # a file without a name is told when it is given one
     path, there = place
+    if not flags & WRITING:
+        read = stat.S_ISREG(there) and not flags & os.O_PATH and ctx.reads(path)
+        return ctx.tell(call, "file.read", path=path, hidden=False) if read else None
     if path.startswith(("/dev/", "/proc/", "/sys/")):
         return _special(ctx, call, place, flags)
     if path == PRETEND and ctx.stand_ins:

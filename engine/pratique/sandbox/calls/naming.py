@@ -123,7 +123,7 @@ class Names:
                 return known
         descriptor = self._open(thread, directory, name, _DIRECTORY)
         found = os.fstat(descriptor)
-        known = _Known(descriptor, self._path(descriptor), found.st_dev, found.st_ino)
+        known = _Known(descriptor, self.opened(descriptor), found.st_dev, found.st_ino)
         if lasting:
             if len(self._known) >= _MOST_KNOWN:
                 self._forget()
@@ -200,9 +200,10 @@ class Names:
         except OSError:
             return None
         try:
-            return Place(self._path(opened).removesuffix(" (deleted)"), os.fstat(opened).st_mode)
+            return Place(self.opened(opened).removesuffix(" (deleted)"), os.fstat(opened).st_mode)
         finally:
             os.close(opened)
 
-    def _path(self, descriptor: int) -> str:
+    def opened(self, descriptor: int) -> str:
+        """The path of a descriptor of our own."""
         return os.readlink(str(descriptor), dir_fd=self._own)

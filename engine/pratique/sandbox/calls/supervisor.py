@@ -15,13 +15,15 @@ import signal
 import socket
 import sys
 import time
+from collections.abc import Callable
 from typing import Final, NoReturn
 
 import msgspec
 
-from pratique.policy.model import Step
+from pratique.policy.match import predicate
+from pratique.policy.model import Globs, Step
 from pratique.sandbox import linux
-from pratique.sandbox.calls import bpf, files, listener, machine, memory, network, numbers, programs, treatment
+from pratique.sandbox.calls import bpf, files, listener, machine, memory, network, numbers, opens, programs, treatment
 from pratique.sandbox.calls.answers import Answers
 from pratique.sandbox.calls.context import EPERM, Answer, Context, Decode, Gone, Hold
 from pratique.sandbox.calls.holding import Holding
@@ -45,6 +47,7 @@ class Watching(msgspec.Struct, frozen=True, kw_only=True):
     deny: tuple[Step, ...] = ()
     emulate: tuple[Step, ...] = ()
     home: str = "/root"
+    reads: tuple[str, ...] = ()  # globs of files whose being read is told; hidden ones are known without
     stand_ins: frozenset[str] = frozenset()  # paths of programs that have a stand-in (see `pretending`)
     hold: tuple[str, ...] = ()  # globs of programs
     holds: int | None = None  # descriptor of the channel about them
@@ -62,7 +65,7 @@ def filter_for(watching: Watching) -> bytes:
     """The filter the program gets."""
     native = numbers.native()
     assert native is not None, "asked after before: listener.available()"
-    table = treatment.table(holds=bool(watching.hold))
+    table = treatment.table(reads=bool(watching.reads), holds=bool(watching.hold))
     machines = (native, I386) if watching.i386 and native is numbers.X86_64 else (native,)
     return bpf.assemble([(machine, table) for machine in machines], treatment.COMMONEST)
 
@@ -79,11 +82,13 @@ def put_on(code: bytes, link: socket.socket) -> None:
     os.close(descriptor)
 
 
-def introduce(program: int, link: socket.socket) -> None:
-    """In process 1: tell the supervisor who the program is."""
+def introduce(program: int, link: socket.socket, hidden: int | None) -> None:
+    """In process 1: tell the supervisor who the program is, and where openings of hidden files are told (`opens`)."""
     pidfd = os.pidfd_open(program)
-    socket.send_fds(link, [b"program"], [pidfd])
-    os.close(pidfd)
+    handed = [pidfd] if hidden is None else [pidfd, hidden]
+    socket.send_fds(link, [b"program"], handed)
+    for descriptor in handed:
+        os.close(descriptor)
 
 
 def supervise(watching: Watching, proc: int, link: socket.socket, over: int) -> NoReturn:
@@ -107,23 +112,26 @@ def supervise(watching: Watching, proc: int, link: socket.socket, over: int) -> 
     os._exit(0)
 
 
-def _meet(link: socket.socket) -> tuple[int, int] | None:
-    """(listener, pidfd of the program), once both have been told; None when they never will be."""
-    pidfd = number = None
+def _meet(link: socket.socket) -> tuple[int, int, int | None] | None:
+    """(listener, pidfd of the program, openings of hidden files), once told; None when they never will be."""
+    pidfd = number = hidden = None
     while pidfd is None or number is None:
-        data, descriptors, _, _ = socket.recv_fds(link, 64, 1, socket.MSG_CMSG_CLOEXEC)
+        data, descriptors, _, _ = socket.recv_fds(link, 64, 2, socket.MSG_CMSG_CLOEXEC)
         if not data:
             return None
         if descriptors:
-            pidfd = descriptors[0]
+            pidfd, hidden = descriptors[0], next(iter(descriptors[1:]), None)
         else:
             number = int(data)
-    return listener.take_descriptor(pidfd, number), pidfd
+    return listener.take_descriptor(pidfd, number), pidfd, hidden
 
 
 class _Supervisor:
-    def __init__(self, watching: Watching, proc: int, listening: int, program: int, over: int) -> None:
+    def __init__(
+        self, watching: Watching, proc: int, listening: int, program: int, hidden: int | None, over: int
+    ) -> None:
         self._listener = listening
+        self._hidden = hidden
         self._over = over
         self._epoll = select.epoll()
         self._pidfds: dict[int, int] = {}  # pidfd -> process
@@ -145,6 +153,7 @@ class _Supervisor:
             log=self._log,
             answers=Answers(watching.deny, watching.emulate, watching.home),
             now=self._now,
+            reads=_among(watching.reads, watching.home),
             stand_ins=watching.stand_ins,
             machine=native,
         )
@@ -156,6 +165,8 @@ class _Supervisor:
         self._ctx.images.begin(_number_of(program, proc))
         self._epoll.register(listening, select.EPOLLIN)
         self._epoll.register(over, select.EPOLLIN)
+        if hidden is not None:
+            self._epoll.register(hidden, select.EPOLLIN)
         if self._holding.channel is not None:
             self._epoll.register(self._holding.channel, select.EPOLLIN)
 
@@ -189,7 +200,9 @@ class _Supervisor:
                     listener.go_on(self._listener, call)
                 continue
             calls = ended = False
-            # Ends first: a number that is given out again must not be taken for its former owner's.
+            if self._hidden is not None:
+                self._tell_hidden(self._hidden)
+            # Then ends: a number that is given out again must not be taken for its former owner's.
             for descriptor, what in ready:
                 if descriptor == self._listener:
                     calls = bool(what & select.EPOLLIN)
@@ -197,6 +210,8 @@ class _Supervisor:
                         self._epoll.unregister(self._listener)
                 elif descriptor == self._over:
                     ended = True
+                elif descriptor == self._hidden:
+                    continue
                 elif descriptor == holds:
                     for call in held.heard():
                         listener.go_on(self._listener, call)
@@ -219,6 +234,14 @@ class _Supervisor:
             if number:
                 self._log.count(name, number)
         self._log.flush()
+
+    def _tell_hidden(self, hidden: int) -> None:
+        """Told before anything else: nobody who opened one has ended since without our knowing."""
+        for opened in opens.read(hidden):
+            image = self._ctx.images.of(opened.process) if opened.process != os.getpid() else None
+            if image is not None:
+                fields = {"path": self._ctx.names.opened(opened.descriptor), "hidden": True}
+                self._log.event("file.read", self._now(), image.id, fields)
 
     def _answer(self, call: Notification) -> None:
         table = self._decoders.get(call.machine)
@@ -264,6 +287,11 @@ class _Supervisor:
                 signal.pidfd_send_signal(pidfd, signal.SIGKILL)
                 os.close(pidfd)
         listener.answer(self._listener, call.id, error=38)
+
+
+def _among(globs: tuple[str, ...], home: str) -> Callable[[str], bool]:
+    test = predicate(Globs("path", globs), home)
+    return lambda path: test({"path": path})
 
 
 def _number_of(pidfd: int, proc: int) -> int:
