@@ -79,7 +79,7 @@ def test_the_content_cannot_be_had_by_another_name(sh, home):
     session = sh(
         "mv .ssh/id_rsa moved", "test ! -s moved", "ln .aws/credentials linked", "test ! -s linked",
         "cp -r .ssh copy; test ! -s copy/deep/er/key",
-        "! grep -rqs secret /proc/1/root/ /proc/self/fd/",
+        "if grep -rqs secret /proc/1/root/ /proc/self/fd/; then exit 9; fi",
         hide=("~/.ssh/**", "~/.aws/**"), home=str(home),
     )  # fmt: skip
     assert {effect.path.removeprefix(f"{home}/") for effect in session.effects() if effect.op == "add"} >= {"moved"}
@@ -91,7 +91,12 @@ def test_a_hidden_directory_with_too_much_in_it_is_hidden_all_the_same(sh, home)
     for number in range(MOST_STAND_INS + 500):
         (many / f"f{number:05}").write_text("secret")
     assert len(stand_ins([Hidden(str(many), True)])) <= MOST_STAND_INS + 1
-    session = sh("! grep -rqs secret many", "test $(ls many | wc -l) -ge 3000", hide=("~/many/**",), home=str(home))
+    session = sh(
+        "if grep -rqs secret many; then exit 9; fi",
+        "test $(ls many | wc -l) -ge 3000",
+        hide=("~/many/**",),
+        home=str(home),
+    )
     assert session.effects() == ()
 
 
@@ -100,6 +105,57 @@ def test_opens_are_reported_while_the_program_runs(quarantine, home):
     when: list[str] = []
     session.run(on_tick=lambda progress: when.extend([session.opened.get()] if session.opened.qsize() else []))
     assert when == [f"{home}/.ssh/id_rsa"]
+
+
+def test_other_names_of_a_hidden_file_are_hidden_with_it(sh, home):
+    (home / "backup").mkdir()
+    os.link(home / ".ssh/id_rsa", home / "backup/old")
+    os.link(home / ".aws/credentials", home / "linked")
+    session = sh(
+        "test -f backup/old -a ! -s backup/old", "test -f linked -a ! -s linked", "grep -q secret notes",
+        hide=("~/.ssh/**", "~/.aws/credentials"), home=str(home),
+    )  # fmt: skip
+    assert session.effects() == ()
+
+
+def test_what_appears_in_a_hidden_directory_meanwhile_is_not_seen(quarantine, home):
+    session = quarantine(
+        "sh", "-c", "echo begun; while [ -z \"$(cat .ssh/* notes2 2>/dev/null)\" ]; do sleep 0.05; done; cat .ssh/*",
+        hide=("~/.ssh/**",), home=str(home),
+    )  # fmt: skip
+    said: list[bytes] = []
+
+    def hear(data, _) -> None:
+        if not said:
+            (home / ".ssh/later").write_text("secret")
+            (home / ".ssh/dir").mkdir()
+            (home / "notes2").write_text("seen")
+        said.append(data)
+
+    session.run(on_output=hear)
+    assert b"secret" not in b"".join(said)
+
+
+def test_a_descriptor_of_a_path_alone_opens_the_stand_in(sh, home):
+    program = "import os; d = os.open('.ssh/id_rsa', os.O_PATH); print(open(f'/proc/self/fd/{d}').read())"
+    sh(f'test -z "$(python3 -c "{program}")"', hide=("~/.ssh/**",), home=str(home))
+
+
+@pytest.mark.root
+def test_a_hidden_file_is_hidden_where_it_is_mounted_once_more(sh, home):
+    for name in ("again", "inner", "single"):
+        (home / name).mkdir() if name != "single" else (home / name).touch()
+    linux.bind(str(home), str(home / "again"))
+    linux.bind(str(home / ".ssh/deep"), str(home / "inner"))
+    linux.bind(str(home / ".ssh/id_rsa"), str(home / "single"))
+    try:
+        sh(
+            "if grep -rqs secret again/.ssh inner single .ssh; then exit 9; fi", "grep -q secret again/notes",
+            hide=("~/.ssh/**",), home=str(home),
+        )  # fmt: skip
+    finally:
+        for name in ("again", "inner", "single"):
+            linux.unmount(str(home / name), linux.MNT_DETACH)
 
 
 @pytest.fixture

@@ -34,12 +34,13 @@ def test_names_with_blanks_and_mounts_over_mounts(tmp_path):
     table = tmp_path / "mountinfo"
     table.write_text(
         "27 1 254:0 / / rw,relatime - ext4 /dev/vda rw\n"
-        "30 27 0:5 / /mnt/my\\040disk rw - xfs /dev/sdb rw\n"
+        "30 27 0:5 /inner\\040one /mnt/my\\040disk rw - xfs /dev/sdb rw\n"
         "31 27 0:6 / /data rw - ext4 /dev/sdc rw\n"
         "32 31 0:7 / /data ro shared:3 master:1 - tmpfs none rw\n"
     )
     assert mounts(table) == (
-        Mount("/", "ext4", False), Mount("/data", "tmpfs", True), Mount("/mnt/my disk", "xfs", False),
+        Mount("/", "ext4", False, "254:0"), Mount("/data", "tmpfs", True, "0:7"),
+        Mount("/mnt/my disk", "xfs", False, "0:5", "/inner one"),
     )  # fmt: skip
 
 

@@ -17,7 +17,7 @@ import msgspec
 
 from pratique.policy import paths
 from pratique.sandbox import linux
-from pratique.sandbox.layers import OWN, Layer, below, layer_of
+from pratique.sandbox.layers import OWN, Layer, Mount, below, layer_of, mounts
 
 #: Beyond this many in one session, a hidden directory's deeper entries are absent instead of empty.
 MOST_STAND_INS = 4000
@@ -74,6 +74,8 @@ def find(globs: Iterable[str], home: str) -> tuple[Hidden, ...]:
     Raises `pratique.policy.paths.GlobError`.
     """
     found = {path for written in globs for glob in paths.expand(written, home) for path in _matching(glob)}
+    found |= {name for path in found for name in _by_other_mounts(path, mounts())} if found else set()
+    found |= _by_other_links(found, home)
     kept: list[Hidden] = []
     for path in sorted(found, key=lambda path: path.split("/")):
         if any(below(path, own) for own in OWN):
@@ -87,6 +89,45 @@ def find(globs: Iterable[str], home: str) -> tuple[Hidden, ...]:
         if stat.S_ISDIR(mode) or stat.S_ISREG(mode):
             kept.append(Hidden(path, stat.S_ISDIR(mode)))
     return tuple(kept)
+
+
+def _by_other_mounts(path: str, mounted: Iterable[Mount]) -> Iterator[str]:
+    """The paths of the same file where its file system is mounted once more, as `mount --bind` does."""
+    mounted = tuple(mounted)
+    over = max((one for one in mounted if below(path, one.at)), key=lambda one: len(one.at), default=None)
+    if over is None:
+        return
+    within = os.path.normpath(f"{over.top}/{path[len(over.at.rstrip('/')) :]}")
+    for other in mounted:
+        if other.at == over.at or other.device != over.device:
+            continue
+        if below(within, other.top):
+            yield os.path.normpath(f"{other.at}/{within[len(other.top.rstrip('/')) :]}")
+        elif below(other.top, within):
+            yield other.at  # something beneath it
+
+
+def _by_other_links(found: Iterable[str], home: str) -> set[str]:
+    """Other names of hidden files, as `ln` gives them, as far as they are in the home."""
+    several = set()
+    for path in found:
+        for one in (path, *(entry.path for entry in _walk(path, _DEEPEST, [MOST_STAND_INS]))):
+            status = _status(one)
+            if status is not None and stat.S_ISREG(status.st_mode) and status.st_nlink > 1:
+                several.add((status.st_ino, status.st_dev))
+    numbers = {number for number, _ in several}
+    out = set()
+    for entry in _walk(os.path.realpath(home), _DEEPEST, [MOST_LOOKED_AT]) if several else ():
+        if entry.inode() in numbers and (status := _status(entry.path)) is not None:
+            out |= {entry.path} if (status.st_ino, status.st_dev) in several else set()
+    return out
+
+
+def _status(path: str) -> os.stat_result | None:
+    try:
+        return os.lstat(path)
+    except OSError:
+        return None  # gone since, or not ours to look at
 
 
 def is_hidden(path: str, among: Iterable[Hidden]) -> bool:

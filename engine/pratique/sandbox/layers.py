@@ -35,6 +35,8 @@ class Mount(msgspec.Struct, frozen=True):
     at: str
     kind: str
     read_only: bool
+    device: str = ""  # of the file system: the same for all its mounts
+    top: str = "/"  # the directory of the file system that is seen here
 
 
 class Step(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,7 +73,7 @@ def mounts(table: Path = Path("/proc/self/mountinfo")) -> tuple[Mount, ...]:
             rest = fields[fields.index("-") + 1 :]
             at = unescaped(fields[4])
             options = (*fields[5].split(","), *rest[2].split(","))
-            seen[at] = Mount(at, rest[0], "ro" in options)
+            seen[at] = Mount(at, rest[0], "ro" in options, fields[2], unescaped(fields[3]))
     return tuple(seen[at] for at in sorted(seen))
 
 
