@@ -183,7 +183,8 @@ def there_and_back(layout: list[tuple[Any, ...]], doings: list[tuple[Any, ...]],
         result = overlaid.commit(effects)
         assert result.skipped == ()
         after = picture(host)
-        of_old = {path for path, values in wanted.items() if path in before or values[-1] in before}
+        old_files = {values[-1] for path, values in wanted.items() if path in before}
+        of_old = {path for path, values in wanted.items() if values[-1] in old_files}
         assert _lasting(after, before, of_old) == _lasting(wanted, before, of_old)
         if effects:
             done = overlaid.undo()

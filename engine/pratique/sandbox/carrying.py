@@ -64,7 +64,9 @@ def _keep_originals(
                 continue
             step.path = change.path
             above, name = split(change.path)
-            saved, copied = originals.keep(name, host.directory(above), own, number, durable)
+            saved, copied = originals.keep(
+                name, host.directory(above), own, number, durable, for_long=source is not None
+            )
             installed = _keep_text(change, source, own, number, durable) if source is not None else ""
             yield msgspec.structs.replace(change, saved=saved, copied=copied, installed=installed)
     finally:

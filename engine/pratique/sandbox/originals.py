@@ -22,10 +22,10 @@ from pratique.sandbox.states import state, type_of
 CANNOT_LINK = (errno.EXDEV, errno.EPERM, errno.EMLINK, errno.EOPNOTSUPP)
 
 
-def keep(name: str, directory: int, own: int, number: int, durable: Durable) -> tuple[str, str]:
-    """Keep an entry of an open directory (no directory itself) in `own`. The names of the link, "" for none, and copy.
+def keep(name: str, directory: int, own: int, number: int, durable: Durable, *, for_long: bool) -> tuple[str, str]:
+    """Keep an entry of an open directory (no directory itself) in `own`: its name there, and that of a copy or "".
 
-    What only a copy could be kept of has the copy's name for both. Raises `OSError`.
+    `for_long`: not only until the transaction has ended. Raises `OSError`.
     """
     saved, copied = str(number), f"{number}.copy"
     try:
@@ -35,7 +35,7 @@ def keep(name: str, directory: int, own: int, number: int, durable: Durable) -> 
             raise
         copy(name, directory, copied, own, durable)
         return copied, ""
-    if may_change(saved, own):
+    if for_long and may_change(saved, own):
         copy(saved, own, copied, own, durable)
         return saved, copied
     return saved, ""
