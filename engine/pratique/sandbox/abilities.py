@@ -16,7 +16,7 @@ import msgspec
 
 from pratique import places
 from pratique.errors import PratiqueError
-from pratique.sandbox import linux, space
+from pratique.sandbox import cgroups, linux, space
 from pratique.sandbox.mending import has_admin, refused_settings
 from pratique.sandbox.quarantine import Quarantine
 from pratique.sandbox.spec import Spec
@@ -36,7 +36,7 @@ def examine() -> tuple[Ability, ...]:
     """Try everything. Takes well under a second; leaves nothing behind."""
     session = _session()
     sessions = (_hidden(), _calls(), _network()) if session.ok else ()
-    return (_machine(), session, *sessions, _room(), _bound(), _scope())
+    return (_machine(), session, *sessions, _room(), _bound(), _groups(), _scope())
 
 
 def missing() -> tuple[Ability, ...]:
@@ -145,12 +145,28 @@ def _room() -> Ability:
 def _bound() -> Ability:
     """The number of processes at one time: by the kernel for the session alone, or not for root at all."""
     version = linux.kernel_version()
+    if any("pids" in parent.controllers for parent in cgroups.parents()):
+        return Ability(name="bound on processes", ok=True, needed=False, detail="a control group")
     ok = version >= (6, 14) or os.geteuid() != 0
     by = "the session's own pid_max" if version >= (6, 14) else "the user's limit (RLIMIT_NPROC)"
     return Ability(
         name="bound on processes", ok=ok, needed=False,
         detail=by if ok else "root's processes are not bounded on this kernel",
         mend="" if ok else "a kernel 6.14 or later, or run the installer with --as-user",
+    )  # fmt: skip
+
+
+def _groups() -> Ability:
+    """Memory and processor time of a session as a whole."""
+    found = {controller: parent.version for parent in cgroups.parents() for controller in parent.controllers}
+    ok = {"memory", "cpu"} <= found.keys()
+    version = " and ".join(map(str, sorted(set(found.values()))))
+    return Ability(
+        name="bound on memory", ok=ok, needed=False,
+        detail=f"and on processor time: control groups, version {version}" if ok
+        else "each process by itself, processor time not: no control group can be made here",
+        mend="" if ok else "run it as root, or have systemd hand groups on: a drop-in for user@.service with "
+        "[Service] Delegate=cpu memory pids; then log in again",
     )  # fmt: skip
 
 
