@@ -165,8 +165,6 @@ def _decide_and_install(
         conclusion = conclude(
             recording, policy, verdict, leaving, decision, applied=frozenset(committed.applied), hint=launch.hint
         )
-    else:
-        watched.quarantine.discard()
     if reply is not None and reply.remember and conclusion.exit_code in (0, 10, 11):
         decisions.remember(
             recording.subject, reply.choice, verdict=verdict, by=policy.decide.remember_by,
