@@ -84,6 +84,9 @@ def stopped(scene: Scene, place: str, *words: str | os.PathLike[str]) -> Iterato
         assert select.select([said], [], [], 60)[0], "the step was not reached"
         assert os.read(said, 1) == b"x", command.communicate()[0]
         yield Stopped(command, _by_duty(command.pid))
+    except BaseException:
+        command.kill()
+        raise
     finally:
         os.close(go)
         os.close(said)
@@ -94,7 +97,10 @@ def _by_duty(pid: int) -> dict[str, psutil.Process]:
     controller = psutil.Process(pid)
     found = {"controller": controller}
     for child in controller.children(recursive=True):
-        status = Path(f"/proc/{child.pid}/status").read_text()
+        try:
+            status = Path(f"/proc/{child.pid}/status").read_text()
+        except OSError:
+            continue  # one of the short ones that setting up takes
         inside = next(line for line in status.splitlines() if line.startswith("NSpid:")).split()[1:]
         if len(inside) > 1 and inside[-1] == "1":
             found |= {"first": child, "keeper": child.parent()}
