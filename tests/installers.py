@@ -97,8 +97,12 @@ def debian(package: str) -> Path:
 def debian_closure(package: str) -> list[Path]:
     """The .deb files that installing the package would take on this machine, itself among them."""
     lines = _run("apt-get", "install", "--simulate", "--yes", package).splitlines()
-    names = sorted(line.split()[1] for line in lines if line.startswith("Inst ")) or [package]
-    place = f"closure-{package}-{_offered(*names)}"
+    return debian_files(sorted(line.split()[1] for line in lines if line.startswith("Inst ")) or [package])
+
+
+def debian_files(names: list[str]) -> list[Path]:
+    """The .deb files of these packages, as the mirrors have them now."""
+    place = f"closure-{names[0]}-{_offered(*names)}"
     with _once(place) as making:
         if making is not None:
             _download(making, *names)
