@@ -258,7 +258,7 @@ def _first(job: Job, report: _Reporter, keeper: int, link: socket.socket | None)
         linux.prctl(linux.PR_SET_DUMPABLE, 0)  # its memory is the controller's: not for the program to read
         report.step = "program"
         watched = () if job.mapped else (*job.stand_ins, *job.covered)
-        seen = mark(one.path for one in watched) if watched and link is not None else None
+        seen = None if job.mapped or link is None else mark((one.path for one in watched), mounted=("/proc",))
         program = os.fork()
         if program == 0:
             _program(job, slave, report, link)
@@ -432,7 +432,7 @@ def _program(job: Job, slave: int | None, report: _Reporter, link: socket.socket
         if job.watching is not None and link is not None:
             report.step = "calls"
             linux.prctl(linux.PR_SET_DUMPABLE, 1)  # the supervisor reads what it executes out of its memory
-            supervisor.put_on(supervisor.filter_for(job.watching), link)
+            supervisor.put_on(job.watching, link)
         report.step = f"execute {spec.command[0]}"
         _execute(spec)
     os._exit(125)

@@ -42,6 +42,14 @@ def test_two_mib_of_arguments_are_cut_not_lost(logged, build):
     assert 32 * 1024 <= len(executed[-1].fields["arguments"]) < 33 * 1024
 
 
+@pytest.mark.parametrize("hold", [(), ("/nowhere",)])
+def test_calls_that_signals_interrupt_are_told_once(logged, build, hold):
+    """With programs to be held, calls can be interrupted by any signal, and come again."""
+    log = logged(build("faults"), "signals", hold=hold)
+    assert log.ended.exit_status == 0, log.said
+    assert [path for _, path in log.of("file.create")] == [f"s{i}" for i in range(300)]
+
+
 def supervisor() -> psutil.Process:
     """The one process of ours that listens to calls."""
     deadline = time.monotonic() + 30

@@ -43,6 +43,7 @@ PRETEND: Final = "/run/pratique/pretend"
 REAL: Final = b"/run/pratique/real/"
 #: How a stand-in begins.
 STAND_IN: Final = b"#!/bin/sh\n# A stand-in: what this command asks for is not done here.\n"
+_MOST_INTERRUPTED: Final = 1000
 #: Of a setting's value, bytes.
 _MOST_VALUE: Final = 4096
 
@@ -83,12 +84,43 @@ class Context:
         self.machine = machine  # of the call that is decoded
         self.unreadable = 0  # calls whose arguments were not ours to read
         self._caught: list[tuple[int, int, float, str, int]] = []  # process, entry, time, path, descriptor
+        self._told: list[tuple[str, dict[str, Any]]] = []  # of this call
+        self._before: list[tuple[str, dict[str, Any]]] = []  # of this call, when it was made before
+        #: thread -> the call that was interrupted, and what was told of it
+        self._interrupted: dict[int, tuple[tuple[int, Any], list[tuple[str, dict[str, Any]]]]] = {}
         self._sure = 0  # the last call that was waiting still when its arguments had been read
 
     def ask(self, call: Notification, kind: str, **fields: Any) -> Answer | None:
         """What the plan says to an act, before it is put down. Raises `Gone`."""
         self._make_sure(call)
         return _ANSWERS[self.answers.to(kind, fields, self.images.program(call.thread))]
+
+    def begin(self, call: Notification) -> None:
+        """Another call. One that was interrupted comes again: what was told of it is not told twice."""
+        self._told = []
+        self._before = []
+        if self._interrupted and (last := self._interrupted.pop(call.thread, None)) is not None:
+            same, told = last
+            if same == (call.number, call[6:]):
+                self._before = told
+
+    def interrupted(self, call: Notification) -> None:
+        """Nobody waits for the answer: the call is made again, or its thread has been killed."""
+        if self._told:
+            if len(self._interrupted) >= _MOST_INTERRUPTED:
+                self._interrupted.clear()
+            self._interrupted[call.thread] = ((call.number, call[6:]), self._told)
+
+    def told_before(self, kind: str, fields: dict[str, Any]) -> bool:
+        return (kind, fields) in self._before
+
+    def _put_down(self, kind: str, image: int, fields: dict[str, Any]) -> None:
+        one = (kind, fields)
+        self._told.append(one)
+        if one in self._before:
+            self._before.remove(one)
+        else:
+            self.log.event(kind, self.now(), image, fields)
 
     def tell(self, call: Notification, kind: str, **fields: Any) -> Answer | None:
         """Put down what the call does, and what the plan says to it: an answer when it is not to be made.
@@ -99,14 +131,14 @@ class Context:
         outcome = self.answers.to(kind, fields, image.program)
         if outcome:
             fields["outcome"] = outcome
-        self.log.event(kind, self.now(), image.id, fields)
+        self._put_down(kind, image.id, fields)
         return _ANSWERS[outcome]
 
     def refuse(self, call: Notification, kind: str, **fields: Any) -> Answer:
         """Put down what is never done, whatever the plan says: emulated, it seems to work. Raises `Gone`."""
         image = self._doer(call)
         outcome = self.answers.to(kind, fields, image.program) or DENIED
-        self.log.event(kind, self.now(), image.id, {**fields, "outcome": outcome})
+        self._put_down(kind, image.id, {**fields, "outcome": outcome})
         return WORKED if outcome == PRETENDED else EPERM
 
     def catch(self, call: Notification, path: str, caught: int) -> None:

@@ -64,16 +64,17 @@ def available() -> bool:
     return bool(notification == _NOTIFICATION.size and response == _RESPONSE.size)
 
 
-def install(code: bytes) -> int:
+def install(code: bytes, *, interruptible: bool) -> int:
     """Put the filter on the calling thread and what it starts, for good; the listener's descriptor. Raises `OSError`.
 
-    Needs no_new_privs. A call that has been received is interrupted by a deadly signal only, so that none comes twice.
+    Needs no_new_privs. A call that has been received is interrupted by a deadly signal only, so that none comes twice;
+    `interruptible`: by any, and by a debugger that stops the process. Then it comes again.
     """
     machine = native()
     assert machine is not None, "the machine was asked after before"
     held = ctypes.create_string_buffer(code, len(code))
     program = struct.pack("=HxxxxxxQ", len(code) // 8, ctypes.addressof(held))
-    for flags in (_FLAG_NEW_LISTENER | _FLAG_WAIT_KILLABLE_RECV, _FLAG_NEW_LISTENER):
+    for flags in (() if interruptible else (_FLAG_NEW_LISTENER | _FLAG_WAIT_KILLABLE_RECV,)) + (_FLAG_NEW_LISTENER,):
         descriptor = int(_libc.syscall(_SECCOMP[machine.name], _SET_MODE_FILTER, flags, program))
         if descriptor >= 0:
             return descriptor
@@ -126,25 +127,27 @@ def valid(listener: int, id: int) -> bool:
     return True
 
 
-def go_on(listener: int, id: int) -> None:
-    """Let the call be made."""
-    _answer(listener, _RESPONSE.pack(id, 0, 0, _CONTINUE))
+def go_on(listener: int, id: int) -> bool:
+    """Let the call be made. False, as with all answers: nobody waits for it any more."""
+    return _answer(listener, _RESPONSE.pack(id, 0, 0, _CONTINUE))
 
 
-def answer(listener: int, id: int, *, value: int = 0, error: int = 0) -> None:
+def answer(listener: int, id: int, *, value: int = 0, error: int = 0) -> bool:
     """The call is not made, and seems to have returned `value` or failed with `error`."""
-    _answer(listener, _RESPONSE.pack(id, value, -error, 0))
+    return _answer(listener, _RESPONSE.pack(id, value, -error, 0))
 
 
-def answer_with(listener: int, id: int, descriptor: int, *, close_on_exec: bool) -> None:
+def answer_with(listener: int, id: int, descriptor: int, *, close_on_exec: bool) -> bool:
     """The call is not made, and seems to have opened what is a copy of our descriptor."""
     flags = _O_CLOEXEC if close_on_exec else 0
-    _answer(listener, struct.pack("=QIIII", id, _ADDFD_SEND, descriptor, 0, flags), _ADDFD)
+    return _answer(listener, struct.pack("=QIIII", id, _ADDFD_SEND, descriptor, 0, flags), _ADDFD)
 
 
-def _answer(listener: int, response: bytes, request: int = _SEND) -> None:
+def _answer(listener: int, response: bytes, request: int = _SEND) -> bool:
     try:
         fcntl.ioctl(listener, request, response)
     except OSError as error:
-        if error.errno != errno.ENOENT:  # it was killed meanwhile
+        if error.errno != errno.ENOENT:  # it was killed meanwhile, or interrupted
             raise
+        return False
+    return True

@@ -8,6 +8,7 @@ import struct
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from pratique.sandbox import probes
 from pratique.sandbox.calls import commands
 from pratique.sandbox.calls.context import REAL, STAND_IN, WORKED, Answered, Context, Decode
 from pratique.sandbox.calls.images import Executed
@@ -74,11 +75,15 @@ def _executed(ctx: Context, call: Notification, place: Place | None, name: bytes
     stand_in = _stand_in(ctx, place, name, call)
     if stand_in:
         executed = Executed(stand_in, tuple(arguments), executed.directory)
-    entry = ctx.images.execute(call.thread, executed)
+    told = {"path": place.path, "arguments": " ".join(arguments)}
+    again = ctx.told_before("process.exec", told)
+    entry = ctx.images.of(call.thread) if again else ctx.images.execute(call.thread, executed)
     if entry is None:
         return None
     ctx.memory.forget(ctx.images.process_of(call.thread) or 0)
-    ctx.tell(call, "process.exec", path=place.path, arguments=" ".join(arguments))
+    ctx.tell(call, "process.exec", **told)
+    for sign in probes.signs_in(arguments, place.path):
+        ctx.tell(call, probes.KIND, sign=sign)
     # What is emulated is so by the stand-in, which asks: the call itself is made.
     outcomes = [ctx.tell(call, one.kind, **one.fields) for one in asked]
     if stand_in:

@@ -22,10 +22,10 @@ import msgspec
 
 from pratique.policy.match import predicate
 from pratique.policy.model import Globs, Step
-from pratique.sandbox import linux
+from pratique.sandbox import linux, probes
 from pratique.sandbox.calls import bpf, files, listener, machine, memory, network, numbers, opens, programs, treatment
 from pratique.sandbox.calls.answers import Answers
-from pratique.sandbox.calls.context import EPERM, Answer, Context, Decode, Gone, Hold
+from pratique.sandbox.calls.context import EPERM, Answer, Context, Decode, Gone
 from pratique.sandbox.calls.holding import Holding
 from pratique.sandbox.calls.images import Images
 from pratique.sandbox.calls.listener import Notification
@@ -70,12 +70,13 @@ def filter_for(watching: Watching) -> bytes:
     return bpf.assemble([(machine, table) for machine in machines], treatment.COMMONEST)
 
 
-def put_on(code: bytes, link: socket.socket) -> None:
+def put_on(watching: Watching, link: socket.socket) -> None:
     """In the program, last of all before it is executed: take the filter on, and wait until somebody serves it.
 
     Nothing here makes a call that the filter asks about. Raises `OSError`.
     """
-    descriptor = listener.install(code)
+    # Whoever looks into a held process stops it first.
+    descriptor = listener.install(filter_for(watching), interruptible=bool(watching.hold))
     link.send(b"%d" % descriptor)
     if link.recv(16) != b"go":
         raise ConnectionResetError(104, "the call log's supervisor has ended", "seccomp")
@@ -135,6 +136,7 @@ class _Supervisor:
         self._over = over
         self._epoll = select.epoll()
         self._pidfds: dict[int, int] = {}  # pidfd -> process
+        self._probed: set[tuple[int, str]] = set()  # told of a program once: some look again and again
         self._started = time.monotonic()
         self._log = Writer(watching.log)
         self._holding = Holding(
@@ -238,10 +240,22 @@ class _Supervisor:
     def _tell_hidden(self, hidden: int) -> None:
         """Told before anything else: nobody who opened one has ended since without our knowing."""
         for opened in opens.read(hidden):
-            image = self._ctx.images.of(opened.process) if opened.process != os.getpid() else None
-            if image is not None:
-                fields = {"path": self._ctx.names.opened(opened.descriptor), "hidden": True}
-                self._log.event("file.read", self._now(), image.id, fields)
+            if opened.process == os.getpid():
+                continue
+            path = self._ctx.names.opened(opened.descriptor)
+            sign = ""
+            if path.startswith("/proc/"):
+                sign = probes.sign(path, self._ctx.images.program(opened.process))
+                if not sign:
+                    continue
+            image = self._ctx.images.of(opened.process)
+            if image is None:
+                continue
+            if not sign:
+                self._log.event("file.read", self._now(), image.id, {"path": path, "hidden": True})
+            elif (image.id, sign) not in self._probed:
+                self._probed.add((image.id, sign))
+                self._log.event(probes.KIND, self._now(), image.id, {"sign": sign})
 
     def _answer(self, call: Notification) -> None:
         table = self._decoders.get(call.machine)
@@ -250,6 +264,7 @@ class _Supervisor:
             return
         if call.machine != self._ctx.machine.audit:
             self._ctx.machine = self._machines[call.machine]
+        self._ctx.begin(call)
         if self._ctx.names.unsettled:
             self._ctx.names.settle(call.thread)
         decode = table[call.number]
@@ -261,18 +276,21 @@ class _Supervisor:
             self._ctx.unreadable += 1
             answer = EPERM if numbers.name(call.number, self._ctx.machine) in _NEVER_MADE else None
         if answer is None:
-            listener.go_on(self._listener, call.id)
+            answered = listener.go_on(self._listener, call.id)
         elif isinstance(answer, Answer):
-            self._refuse(call, answer)
+            answered = self._refuse(call, answer)
         else:
-            assert isinstance(answer, Hold)
+            return  # held
+        if not answered:
+            self._ctx.interrupted(call)
 
-    def _refuse(self, call: Notification, answer: Answer) -> None:
+    def _refuse(self, call: Notification, answer: Answer) -> bool:
         if answer.descriptor is None:
-            listener.answer(self._listener, call.id, value=answer.value, error=answer.error)
-            return
-        listener.answer_with(self._listener, call.id, answer.descriptor, close_on_exec=answer.close_on_exec)
-        os.close(answer.descriptor)
+            return listener.answer(self._listener, call.id, value=answer.value, error=answer.error)
+        try:
+            return listener.answer_with(self._listener, call.id, answer.descriptor, close_on_exec=answer.close_on_exec)
+        finally:
+            os.close(answer.descriptor)
 
     def _foreign(self, call: Notification) -> None:
         """A call made in the way of another machine, which we could not read: the process ends here."""

@@ -23,6 +23,8 @@ static void *swap(void *none) {
     return 0;
 }
 
+static void nothing(int number) { (void)number; }
+
 int main(int count, char **words) {
     (void)count;
     if (!strcmp(words[1], "swap")) {
@@ -48,6 +50,21 @@ int main(int count, char **words) {
         if (syscall(SYS_connect, 0, bad, 16) != -1) return 4;
         if (syscall(SYS_renameat, AT_FDCWD, "x", AT_FDCWD, (char *)-1) != -1) return 5;
         if (syscall(SYS_mount, bad, bad, bad, 0, bad) != -1) return 6;
+    } else if (!strcmp(words[1], "signals")) { /* calls interrupted all the time, and made again */
+        struct sigaction action = {.sa_handler = nothing, .sa_flags = SA_RESTART};
+        sigaction(SIGUSR1, &action, 0);
+        pid_t parent = getpid(), child = fork();
+        if (child == 0)
+            for (;;) syscall(SYS_kill, parent, SIGUSR1);
+        for (int i = 0; i < 300; i++) {
+            char made[32];
+            snprintf(made, sizeof made, "s%d", i);
+            int file = open(made, O_CREAT | O_EXCL | O_WRONLY, 0600);
+            if (file < 0) return 8;
+            close(file);
+        }
+        kill(child, SIGKILL);
+        waitpid(child, 0, 0);
     } else { /* two MiB of arguments */
         char *many[18] = {"true"};
         for (int i = 1; i < 17; i++) many[i] = memset(calloc(1, 131072), 'a' + i, 131071);
