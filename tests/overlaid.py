@@ -32,6 +32,8 @@ class Overlaid:
         self.started_ns = (place / "work").stat().st_ctime_ns
 
     def change(self, work: Callable[[Path], object]) -> None:
+        (self.place / "work").chmod(0o700)  # what the host has now was there before the session
+        self.started_ns = (self.place / "work").stat().st_ctime_ns
         back = Path.cwd()
         os.chdir(self.place)  # the options name the layers from there
         try:
