@@ -48,8 +48,10 @@ class Holding:
     def ask(self, ctx: Context, call: Notification) -> Answered:
         """The decoding function of the call at the end of start-up."""
         image = ctx.images.of(call.thread)
-        if self.channel is None or image is None or image.id in self._seen:
+        if self.channel is None or image is None:
             return None
+        if image.id in self._seen:
+            return self._again(ctx.images.inside(call.thread), call)
         self._seen.add(image.id)
         if not any(wanted(image.program) for wanted in self._wanted):
             return None
@@ -61,6 +63,14 @@ class Holding:
             self.overdue += 1  # nobody listens, or somebody does not keep up
             return None
         self._held[inside] = _Held(call.id, image.id, time.monotonic() + LIMIT)
+        return Hold()
+
+    def _again(self, inside: int, call: Notification) -> Answered:
+        """A debugger that stops a held process interrupts the call, which then comes again: it is held still."""
+        held = self._held.get(inside)
+        if held is None:
+            return None
+        self._held[inside] = held._replace(call=call.id)
         return Hold()
 
     def heard(self) -> Iterator[int]:
