@@ -13,6 +13,7 @@ from pratique import AfterCommit, hookimpl
 _LIBRARY: Final = re.compile(
     r"/(?:usr/)?(?:local/)?lib(?:32|64|x32)?/(?:[^/]+/)?[^/]+\.so(?:\.[^/]*)?|/etc/ld\.so\.conf(?:\.d/.+)?"
 )
+_CACHES: Final = ("/etc/ld.so.cache", "/var/cache/ldconfig/aux-cache")
 
 
 @hookimpl
@@ -20,4 +21,4 @@ def after_commit(paths: Sequence[str]) -> list[AfterCommit]:
     program = shutil.which("ldconfig", path="/sbin:/usr/sbin")
     if os.geteuid() != 0 or program is None or not any(map(_LIBRARY.fullmatch, paths)):
         return []
-    return [AfterCommit(command=(program,), because="shared libraries changed", rebuilds=("/etc/ld.so.cache",))]
+    return [AfterCommit(command=(program,), because="shared libraries changed", rebuilds=_CACHES)]
