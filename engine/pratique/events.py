@@ -251,6 +251,11 @@ STANDARD_KINDS: Final[tuple[EventKind, ...]] = (
         number=_F.number,
     ),
     EventKind(
+        "sandbox.probe",
+        "Something was looked at that tells a sandbox from a machine; `sign`: a file, a program, $VARIABLE",
+        sign=_F.text,
+    ),
+    EventKind(
         "process.trace", "Another process was attached to or its memory written", target=_F.path, outcome=_F.text
     ),
     EventKind(
@@ -389,6 +394,7 @@ IDENTITY: Final[Mapping[str, tuple[str, ...]]] = {
     "process.exec": ("path",),
     "process.signal": ("target", "signal"),
     "process.trace": ("target",),
+    "sandbox.probe": ("sign",),
     "net.resolve": ("host",),
     "net.connect": ("address", "port"),
     "net.listen": ("address", "port"),

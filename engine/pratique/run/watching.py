@@ -21,7 +21,7 @@ from pratique.recording import Recording, Screen
 from pratique.run.covering import coverage
 from pratique.run.options import Face, Options
 from pratique.run.preparing import Person
-from pratique.sandbox import environment
+from pratique.sandbox import environment, probes
 from pratique.sandbox.network import log, summary
 from pratique.sandbox.quarantine import Quarantine
 from pratique.sandbox.spec import MOST_PROCESSES, Ended, Spec
@@ -129,7 +129,12 @@ def watch(
         observers=runs,
         coverage=coverage(ended, merged.events),
         open=_open(network),
-        notes=(*quarantine.notes, *summary.notes(spec.place / log.NAME), *blind),
+        notes=(
+            *quarantine.notes,
+            *summary.notes(spec.place / log.NAME),
+            *probes.notes(merged.events, whose.processes),
+            *blind,
+        ),
         ended=_how(ended, options),
         unobserved=unobserved,
         anyway=options.anyway,

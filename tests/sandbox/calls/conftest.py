@@ -23,6 +23,7 @@ _BUILDS = {
     "i386": ("gcc", "-m32", "-nostdlib", "-static", "-ffreestanding", "-fno-stack-protector", "-fno-pie", "-no-pie"),
     "crowd": ("gcc", "-pthread"),
     "faults": ("gcc", "-pthread"),
+    "quiet-static": ("gcc", "-static"),
 }
 
 
