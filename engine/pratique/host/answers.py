@@ -19,9 +19,9 @@ from pratique.events import EventKind, Field
 
 #: Seconds each hook may take, as its docstring says; None: as long as it likes, in the caller's own thread.
 BUDGETS: Final[dict[str, float | None]] = {
-    "event_kinds": 1, "identify": 10, "launch": 5, "reputation": 0.2, "scan": 30, "observe": 30, "agents": 5, "companions": 5,
-    "surface": 5, "ask": None, "remedies": 1, "after_commit": 5, "transport": 10, "services": 5, "commands": 1, "pages": 1,
-    "alert_channels": 1,
+    "event_kinds": 1, "identify": 10, "launch": 5, "reputation": 0.2, "scan": 30, "observe": 30, "agents": 5,
+    "companions": 5, "surface": 5, "ask": None, "remedies": 1, "after_commit": 5, "transport": 10, "services": 5,
+    "commands": 1, "pages": 1, "alert_channels": 1,
 }  # fmt: skip
 
 
