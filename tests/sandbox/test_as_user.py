@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import reachable
 
-_SAME = ("effects", "commit", "quarantine", "inside", "terminal", "abilities", "hidden", "escapes", "cgroups")
+_SAME = ("effects", "commit", "undo", "quarantine", "inside", "terminal", "abilities", "hidden", "escapes", "cgroups")
 
 
 def as_user(user, *command: str, **settings) -> subprocess.CompletedProcess[str]:
