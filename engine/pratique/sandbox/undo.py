@@ -226,8 +226,8 @@ class _Look:
         put = (self._done.staged or {}).get(change.path)
         owner = (put.uid, put.gid) if put else (was.uid, was.gid)
         known = put.attributes if put else change.after.attributes
-        return (was.type, was.mode, owner, was.size, was.target, was.sha256 or now.sha256) != (
-            now.type, now.mode, (now.uid, now.gid), now.size, now.target, now.sha256,
+        return not _same_content(was, now) or (was.type, was.mode, owner, was.size, was.target) != (
+            now.type, now.mode, (now.uid, now.gid), now.size, now.target,
         ) or known != here.attributes  # fmt: skip
 
     def _merge(self, change: Change, here: Kept) -> Change | None:
@@ -248,6 +248,13 @@ class _Look:
         before = _beginning((directory / (change.copied or change.saved)).open("rb"))
         installed = _beginning((directory / change.installed).open("rb"))
         return before, installed, _beginning(open(self._host.open_file(change.path), "rb"))
+
+
+def _same_content(was: FileState, now: FileState) -> bool:
+    """As far as can be told: of a file that even its owner may not read (mode 0), by its time."""
+    if was.sha256 and now.sha256:
+        return was.sha256 == now.sha256
+    return was.type != "file" or bool(now.sha256) or was.mtime_ns == now.mtime_ns
 
 
 def _beginning(file: BinaryIO) -> bytes:
