@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -14,6 +17,7 @@ from pratique.report import Report, to_json
 #: Reports kept; the oldest go first.
 MOST_REPORTS: Final = 1000
 LARGEST_REPORT: Final = 256 * 1024 * 1024  # bytes
+_FORETOLD: Final = ".foretold"  # the report of an installation that is about to be
 
 
 def _directory() -> Path:
@@ -27,9 +31,38 @@ def save(report: Report) -> Path:
     temporary.touch(mode=0o600)
     temporary.write_bytes(to_json(report))
     temporary.replace(path)
+    path.with_suffix(_FORETOLD).unlink(missing_ok=True)
     for old in _files()[MOST_REPORTS:]:
         old.unlink(missing_ok=True)
     return path
+
+
+def foretell(report: Report) -> None:
+    """Put the report on the disk before the host is touched: whoever is killed after that, and before the report can be
+    saved, leaves an installation that can be found and undone all the same. Raises `OSError`.
+    """
+    path = _directory() / f"{report.id}{_FORETOLD}"
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600), "wb") as file:
+        file.write(to_json(report))
+        file.flush()
+        os.fsync(file.fileno())
+    directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)
+
+
+def settle(came_to_be: Callable[[str], bool]) -> None:
+    """Of what was foretold by commands that were killed, keep what came to be. For who holds the lock of those who
+    change the host. Raises `OSError`.
+    """
+    for path in _directory().glob(f"*{_FORETOLD}"):
+        with contextlib.suppress(FileNotFoundError):  # saved meanwhile
+            if came_to_be(path.stem):
+                path.replace(path.with_suffix(".json"))
+            else:
+                path.unlink()
 
 
 def _files() -> list[Path]:

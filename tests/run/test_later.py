@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 from pathlib import Path
 
 import pytest
+from plugin_folders import install
 
 from pratique import places
 from pratique.sandbox import linux
@@ -185,3 +187,40 @@ def test_an_ordinary_user_undoes_what_they_installed(ordinary_user, tmp_path):
     assert done.code == 0, done.err
     assert (ordinary_user.home / ".profile-test").read_text() == "old\n"
     assert not (ordinary_user.home / "app").exists()
+
+
+def test_one_that_is_killed_when_all_is_in_place_leaves_what_can_be_undone(scene, command, tmp_path):
+    """The history is written last of all: what was installed must not be unknown to it."""
+    source = (
+        "import os\nfrom pratique import hookimpl\n\n@hookimpl\ndef after_commit(paths):\n    os.kill(os.getpid(), 9)\n"
+    )
+    install(tmp_path / "plugins", "killing", {"killing.py": source}, {"killing": "killing"})
+    ran = scene.run("--install", scene.script(*INSTALLER), env={"PYTHONPATH": str(tmp_path / "plugins")})
+    assert ran.code == -signal.SIGKILL
+    assert (scene.home / ".settings").read_text() == "old\nnew\n"
+    (row,) = json.loads(command("history", "--json").out)
+    assert row["state"] == "installed"
+    assert command("undo", row["id"]).code == 0
+    assert (scene.home / ".settings").read_text() == "old\n"
+
+
+def test_one_that_is_killed_before_anything_is_in_place_is_not_in_the_history(scene, command, tmp_path):
+    from pratique import history
+    from pratique.policy.model import Policy
+    from pratique.recording import Recording
+    from pratique.report import make
+    from pratique.subject import Subject
+
+    history.foretell(make(Recording(id="aa11", subject=Subject(path="/x"), home="/root"), Policy(name="p"), None))
+    assert json.loads(command("history", "--json").out) == []
+    assert list(places.history().iterdir()) == []
+
+
+def test_a_kept_session_whose_files_were_lost_is_said_to_be(scene, command, kept):
+    shutil.rmtree(places.sessions() / kept / "upper")
+    (places.sessions() / kept / "upper").mkdir()
+    done = command("commit", kept, "--install")
+    assert done.code == 1
+    assert f"what was kept of {kept} cannot be read" in done.err
+    assert f"pratique discard {kept}" in done.err
+    assert command("discard", kept).code == 0

@@ -11,10 +11,10 @@ import time
 
 import msgspec
 
-from pratique import deciding, judging, meaning, places, refusing
+from pratique import deciding, history, judging, meaning, places, refusing
 from pratique.deciding import LeavingOut
 from pratique.decisions import Decisions, scope
-from pratique.errors import ConflictError
+from pratique.errors import ConflictError, NoRoomError
 from pratique.hookspecs import Launch
 from pratique.host import Host
 from pratique.identify import identify
@@ -22,7 +22,7 @@ from pratique.policy.compile import compile_policy
 from pratique.policy.model import Policy
 from pratique.policy.score import Verdict
 from pratique.recording import Recording
-from pratique.report import Choice, DecisionPart
+from pratique.report import Choice, DecisionPart, Report
 from pratique.run import afterwards, keeping, taking_apart
 from pratique.run.claimed import claimed, one_at_a_time
 from pratique.run.concluding import Conclusion, blocked, conclude, cut_short
@@ -154,6 +154,7 @@ def _decide_and_install(
         by_id = {effect.id: effect for effect in recording.effects}
         with one_at_a_time():
             contents = taking_apart.contents(watched.quarantine, recording, conclusion.pieces)
+            _foretell(conclusion.report)
             committed = watched.quarantine.commit([by_id[i] for i in sorted(conclusion.wanted)], contents)
             commands = afterwards.asked_for(host, (by_id[i].path for i in committed.applied))
             failures = afterwards.carry_out(commands)
@@ -171,6 +172,16 @@ def _decide_and_install(
             expires_in=policy.decide.remember_for, policy=f"{policy.name} {policy.version}",
         )  # fmt: skip
     return _result(recording, conclusion, decision, named)
+
+
+def _foretell(report: Report) -> None:
+    try:
+        history.foretell(report)
+    except OSError as error:
+        raise NoRoomError(
+            f"the history cannot be written: {error.strerror}; nothing was committed",
+            hint=f"make room below {places.state()}, and run it again",
+        ) from None
 
 
 def _result(

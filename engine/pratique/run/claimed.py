@@ -11,9 +11,9 @@ import os
 import secrets
 from collections.abc import Iterator
 
-from pratique import places
+from pratique import history, places
 from pratique.sandbox import leftovers
-from pratique.sandbox.recover import Recovered, recover
+from pratique.sandbox.recover import Recovered, installed, recover
 
 _FLAGS = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
 
@@ -45,6 +45,7 @@ def clear_up() -> tuple[Recovered, ...]:
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         found = tuple(recover(places.sessions()))
+        history.settle(lambda session: installed(places.sessions() / session))
         leftovers.sweep(places.sessions())
     except BlockingIOError:
         return ()

@@ -82,6 +82,8 @@ class Quarantine:
         """
         written = json.loads((place / "quarantine.json").read_text("ascii"))
         kept = msgspec.convert(written, _Kept, dec_hook=lambda _, text: Path(text))
+        for layer in kept.layers:  # another file system's, say, that was lost with the machine's memory
+            (place / "upper" / str(layer.number)).stat()
         quarantine = cls(kept.spec)
         quarantine._kept = kept
         quarantine._keep = True

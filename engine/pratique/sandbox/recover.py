@@ -12,6 +12,7 @@ import msgspec
 
 from pratique.sandbox import journal, restored
 from pratique.sandbox.beneath import Beneath
+from pratique.sandbox.commit import JOURNAL
 from pratique.sandbox.space import remove_tree
 from pratique.sandbox.taking_back import take_back
 
@@ -27,6 +28,15 @@ class Recovered(msgspec.Struct, frozen=True, kw_only=True):
 def unfinished(sessions: Path) -> tuple[Path, ...]:
     """The journals of transactions that were begun and not ended."""
     return tuple(sorted(found.parent for found in sessions.glob(f"*/*/{journal.UNFINISHED}")))
+
+
+def installed(place: Path) -> bool:
+    """Whether a commit of that session came to its end. One that was cut short is to be taken back before."""
+    try:
+        found = journal.read(place / JOURNAL)
+    except (OSError, journal.JournalError):
+        return False
+    return found is not None and found.finished
 
 
 def recover(sessions: Path) -> Iterator[Recovered]:
