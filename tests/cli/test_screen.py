@@ -185,6 +185,14 @@ def test_before_the_question_it_is_said_what_would_go_and_what_would_miss_it():
     assert "but /usr/bin/start speaks of /opt/bar/toolbar, which would be left out" in text
 
 
+@pytest.mark.parametrize(("source", "told"), [("flag", True), ("person", False)])
+def test_who_was_not_asked_is_told_afterwards_what_misses_it(source, told):
+    without = WithoutPart(total=0, offered=True, depending=("/usr/bin/start speaks of /opt/bar/toolbar",))
+    decision = DecisionPart(choice="without", source=source, components=("toolbar",))
+    text = printed(brought(decision=decision, kept=frozenset({1, 2}), without=without))
+    assert ("but /usr/bin/start speaks of /opt/bar/toolbar, which was left out" in text) is told
+
+
 def test_a_component_that_was_left_out_is_named_at_the_end():
     decision = DecisionPart(choice="without", source="person", components=("toolbar",))
     text = printed(brought(decision=decision, kept=frozenset({1, 2})))

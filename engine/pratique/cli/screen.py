@@ -258,6 +258,9 @@ def done(report: Report, *, can_be_undone: bool = True) -> Iterator[Text]:
             yield Text.assemble(("left out", "bold yellow"), f"   {action.title}")
         elif action.outcome == "failed":
             yield Text.assemble(("not left out", "bold red"), f"  {action.title}: {action.note}")
+    if decision.source != "person" and report.without is not None:  # who was asked was told before
+        for said in report.without.depending[:DEPENDING_LINES]:
+            yield Text(f"  but {printable(said)}, which was left out", style="yellow")
     if can_be_undone and files:
         yield Text(f"  `pratique undo {report.id}` takes it back", style="dim")
 
