@@ -18,18 +18,18 @@ KIND: Final = "sandbox.probe"
 MOST_NAMED: Final = 8
 
 _OF_A_PROCESS: Final = r"cgroup|environ|mountinfo|mounts|mountstats|sched|status|uid_map|ns/\w+"
-#: Files that are different where a program is watched, contained or on a virtual machine.
-_FILE: Final = re.compile(
+#: Files that are different where a program is watched, contained or on a virtual machine; for Python and JavaScript.
+FILE: Final = (
     rf"/proc/(?:1|self|thread-self|[0-9]+)/(?:task/[0-9]+/)?(?:{_OF_A_PROCESS})"
     r"|/proc/(?:mounts|modules|kallsyms|ioports|iomem|scsi/scsi|xen|vz|bc|device-tree|sysvipc)"
     r"|/sys/(?:class/dmi/id|devices/virtual/dmi/id|hypervisor|firmware|module)(?:/[\w.-]+)*"
     r"|/\.dockerenv|/\.dockerinit|/run/\.containerenv|/run/systemd/container|/run/pratique"
 )
-_WHOLE_FILE: Final = re.compile(rf"(?:{_FILE.pattern})\Z")
+_WHOLE_FILE: Final = re.compile(rf"(?:{FILE})\Z")
 #: The same in the midst of a command line: `sh -c "grep -q overlay /proc/mounts"`.
-_IN_WORDS: Final = re.compile(rf"(?<![\w/.-])(?:{_FILE.pattern})(?![\w-])")
+_IN_WORDS: Final = re.compile(rf"(?<![\w/.-])(?:{FILE})(?![\w-])")
 _BEGINNINGS: Final = ("/proc/", "/sys/", "/.docker", "/run/")  # one of which is in every sign: quickly looked for
-_NUMBERED: Final = re.compile(r"/proc/(?!1/)(?:[0-9]+|thread-self)/(?:task/[0-9]+/)?")
+NUMBERED: Final = r"/proc/(?!1/)(?:[0-9]+|self|thread-self)/(?:task/[0-9]+/)?"
 
 #: Programs whose whole purpose is to tell.
 _TELLING: Final = frozenset({"systemd-detect-virt", "virt-what", "dmidecode", "imvirt", "ischroot"})
@@ -54,7 +54,7 @@ def plain(path: str) -> str:
     >>> plain("/proc/17/task/18/status"), plain("/proc/1/cgroup"), plain("/proc/mounts")
     ('/proc/self/status', '/proc/1/cgroup', '/proc/self/mounts')
     """
-    path = _NUMBERED.sub("/proc/self/", path)
+    path = re.sub(NUMBERED, "/proc/self/", path)
     return "/proc/self/mounts" if path == "/proc/mounts" else path
 
 

@@ -16,6 +16,7 @@ import msgspec
 
 from pratique import STANDARD_KINDS, AgentScript, Companion, Event, EventKind, Field, Session, hookimpl
 from pratique.errors import PratiqueError
+from pratique.sandbox import probes
 from pratique_detectors.frida import entry
 from pratique_detectors.frida.said import Act, Failed, Instrumented, Missed, Seen, from_line
 from pratique_detectors.frida.selection import Agent, Selection, held
@@ -25,8 +26,11 @@ NAME: Final = "frida"
 SHIPPED: Final = {
     "names": ("*",), "tls": ("*",), "environment": ("*",), "commands": ("*",), "libraries": ("*",),
     "python": ("interpreters",), "node": ("interpreters",), "ruby": ("interpreters",), "gui": ("gui",),
+    "signs": ("installers",),  # not in interpreters, which look for thousands of files of their own
 }  # fmt: skip
-_SHARED: Final = ("net.resolve", "window.open", "process.instrument", "process.uninstrumented")
+#: Settings of agents that are known elsewhere.
+_GIVEN: Final = {"signs": {"files": probes.FILE, "own": probes.NUMBERED}}
+_SHARED: Final = ("net.resolve", "sandbox.probe", "window.open", "process.instrument", "process.uninstrumented")
 _KINDS: Final = (
     EventKind("tls.open", "An encrypted connection was begun, to the host named in it", host=Field.text),
     EventKind(
@@ -58,7 +62,7 @@ def agents(session: Session) -> list[AgentScript]:
     wanted = session.settings.get("agents", list(SHIPPED))
     options = session.settings.get("options", {})
     return [
-        AgentScript(name=name, source=script(name), programs=programs, settings=options.get(name, {}))
+        AgentScript(name=name, source=script(name), programs=programs, settings={**_GIVEN.get(name, {}), **options.get(name, {})})
         for name, programs in SHIPPED.items()
         if name in wanted
     ]

@@ -165,6 +165,18 @@ def test_only_telling_variables_are_told_and_each_once(watch: Watch, compiled: C
     assert watch(program, instrument=(program,)).values("env.read", "name") == ["AWS_PROFILE", "NPM_TOKEN"]
 
 
+def test_signs_of_a_sandbox_that_an_installer_looks_for(watch: Watch, compiled: Callable[..., str]):
+    program = compiled(
+        "#include <stdlib.h>\n#include <sys/stat.h>\n#include <unistd.h>\nint main(void) { struct stat s;"
+        'stat("/.dockerenv", &s); stat("/.dockerenv", &s); access("/sys/class/dmi/id/product_name", R_OK);'
+        'access("/proc/thread-self/status", R_OK); access("/etc/hosts", R_OK); getenv("container"); return 0; }'
+    )
+    seen = watch(program, instrument=("installers",), subject=program)
+    assert [sign for sign in seen.values("sandbox.probe", "sign") if sign != "$LD_PRELOAD"] == [
+        "/.dockerenv", "/sys/class/dmi/id/product_name", "/proc/self/status", "$container",
+    ]  # fmt: skip
+
+
 def test_what_windows_say(watch: Watch, compiled: Callable[..., str], tmp_path: Path):
     # A library of GTK's name stands in for GTK: titles go through the same symbols, and no display is needed.
     library = Path(compiled(TOOLKIT, "-shared", "-fPIC", "-Wl,-soname,libgtk-3.so.0"))
