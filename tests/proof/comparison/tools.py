@@ -145,7 +145,10 @@ class Pratique(Tool):
 
     def command(self) -> list[str]:
         # The system's Python: our own may lie in the home that the machine's lies over.
-        return [f"/usr/bin/python{sys.version_info[0]}.{sys.version_info[1]}", "-m", "pratique.cli.main"]
+        name = f"python{sys.version_info[0]}.{sys.version_info[1]}"
+        python = shutil.which(name, path="/usr/local/bin:/usr/bin")
+        assert python, f"no {name} outside every home: install {name} from the system's packages"
+        return [python, "-m", "pratique.cli.main"]
 
     def environment(self) -> dict[str, str]:
         state = str(self.machine.home / ".pratique")
