@@ -53,8 +53,6 @@ class _Known(NamedTuple):
 
     descriptor: int
     path: str
-    device: int
-    inode: int
 
 
 class Names:
@@ -63,7 +61,7 @@ class Names:
     def __init__(self, proc: int) -> None:
         self._proc = proc
         self._own = os.open("self/fd", _DIRECTORY, dir_fd=proc)
-        self._known: dict[bytes, _Known] = {}
+        self._known: dict[tuple[int, int], _Known] = {}  # by device and inode
         self._moving: set[int] = set()  # threads about to rename a directory
         self._passing: int | None = None  # the last directory that is not remembered
         self.confined = False  # set when somebody in the session has changed its root directory
@@ -88,9 +86,12 @@ class Names:
                 if not last:
                     return Place(known.path, os.fstat(known.descriptor).st_mode)
                 # Asking first is cheaper than an exception, and most files that are opened to be written are new.
-                if not os.access(last, os.F_OK, dir_fd=known.descriptor, follow_symlinks=False):
+                if follow and not os.access(last, os.F_OK, dir_fd=known.descriptor, follow_symlinks=False):
                     return Place(f"{known.path.rstrip('/')}/{os.fsdecode(last)}", 0)
-                mode = os.stat(last, dir_fd=known.descriptor, follow_symlinks=False).st_mode
+                try:
+                    mode = os.stat(last, dir_fd=known.descriptor, follow_symlinks=False).st_mode
+                except FileNotFoundError:
+                    mode = 0
                 if not (follow and stat.S_ISLNK(mode)):
                     return Place(f"{known.path.rstrip('/')}/{os.fsdecode(last)}", mode)
                 target = os.readlink(last, dir_fd=known.descriptor)
@@ -114,27 +115,28 @@ class Names:
         self._forget()
 
     def _directory(self, thread: int, directory: int, name: bytes) -> _Known:
-        """The directory, and its path. Those last used are remembered, as long as the name leads to the same one."""
-        lasting = name[:1] == b"/" and not self.confined and not self._moving and not name.startswith(_PER_PROCESS)
+        """The directory, and its path. Those last used are remembered: an open one's number is nobody else's."""
+        lasting = not self.confined and not self._moving
         if lasting:
-            now = os.stat(name)  # noqa: PTH116  # in the hot path
-            known = self._known.get(name)
-            if known is not None and known.inode == now.st_ino and known.device == now.st_dev:
+            way, start = self._way(thread, directory, name)
+            now = os.stat(way, dir_fd=start)
+            known = self._known.get((now.st_dev, now.st_ino))
+            if known is not None:
                 return known
         descriptor = self._open(thread, directory, name, _DIRECTORY)
         found = os.fstat(descriptor)
-        known = _Known(descriptor, self.opened(descriptor), found.st_dev, found.st_ino)
-        if lasting:
-            if len(self._known) >= _MOST_KNOWN:
-                self._forget()
-            if name in self._known:
-                os.close(self._known[name].descriptor)
-            self._known[name] = known
-        else:
+        known = _Known(descriptor, self.opened(descriptor))
+        if not lasting or known.path.endswith(" (deleted)"):
             if self._passing is not None:
                 os.close(self._passing)
             self._passing = descriptor
-        return known
+            return known
+        if len(self._known) >= _MOST_KNOWN:
+            self._forget()
+        before = self._known.setdefault((found.st_dev, found.st_ino), known)
+        if before is not known:
+            os.close(descriptor)  # the name led elsewhere a moment ago
+        return before
 
     def _forget(self) -> None:
         for known in self._known.values():
@@ -158,39 +160,49 @@ class Names:
         except OSError:
             return ""
 
+    def _way(self, thread: int, directory: int, name: bytes) -> tuple[bytes, int | None]:
+        """The name as this process has to put it, and the directory it starts from."""
+        if name[:1] == b"/":
+            if name.startswith(_PER_PROCESS):
+                for own, instead in _OWN.items():
+                    if name.startswith(own) and name[len(own) : len(own) + 1] in (b"", b"/"):
+                        return b"%d%b%b" % (thread, instead, name[len(own) :]), self._proc
+            return name, None
+        if directory & 0xFFFFFFFF == _HERE:
+            return b"%d/cwd/%b" % (thread, name), self._proc
+        return b"%d/fd/%d/%b" % (thread, directory & 0xFFFFFFFF, name), self._proc
+
     def _open(self, thread: int, directory: int, name: bytes, flags: int) -> int:
         """A descriptor of `name`, followed to the end."""
-        if name[:1] == b"/":
-            if self.confined and (inner := self._confined(thread, name, flags)) is not None:
-                return inner
-            for own, instead in _OWN.items():
-                if name.startswith(own) and name[len(own) : len(own) + 1] in (b"", b"/"):
-                    return os.open(b"%d%b%b" % (thread, instead, name[len(own) :]), flags, dir_fd=self._proc)
-            return os.open(name, flags)
-        own_place = b"cwd" if directory & 0xFFFFFFFF == _HERE else b"fd/%d" % (directory & 0xFFFFFFFF)
-        if self.confined:
-            base = os.readlink(b"%d/%b" % (thread, own_place), dir_fd=self._proc)
-            root = os.readlink(b"%d/root" % thread, dir_fd=self._proc)
-            if root != b"/" and (base + b"/").startswith(root + b"/"):
-                inner = self._confined(thread, base[len(root) :] + b"/" + name, flags)
-                if inner is not None:
-                    return inner
-        return os.open(b"%d/%b/%b" % (thread, own_place, name), flags, dir_fd=self._proc)
+        way, start = self._way(thread, directory, name)
+        if self.confined and (inner := self._confined(thread, way, start, flags)) is not None:
+            return inner
+        return os.open(way, flags, dir_fd=start)
 
-    def _confined(self, thread: int, name: bytes, flags: int) -> int | None:
+    def _confined(self, thread: int, way: bytes, start: int | None, flags: int) -> int | None:
         """The same where links cannot lead out of the thread's own root; None when it has the session's."""
-        if os.readlink(f"{thread}/root", dir_fd=self._proc) == "/":
+        root = os.readlink(b"%d/root" % thread, dir_fd=self._proc)
+        if root == b"/":
             return None
-        root = os.open(f"{thread}/root", _DIRECTORY, dir_fd=self._proc)
+        name = way
+        if start is not None:
+            # The first two or three names lead to an open directory; what is below it is resolved from the root.
+            names = way.split(b"/")
+            depth = 3 if names[1] == b"fd" else 2
+            base = os.readlink(b"/".join(names[:depth]), dir_fd=start)
+            if not (base + b"/").startswith(root + b"/"):
+                return None  # outside of it, as after a chroot without a chdir
+            name = base[len(root) :] + b"/" + b"/".join(names[depth:])
+        descriptor = os.open(b"%d/root" % thread, _DIRECTORY, dir_fd=self._proc)
         try:
             how = struct.pack("=QQQ", flags, 0, _RESOLVE_IN_ROOT)
-            opened = int(_libc.syscall(_SYS_OPENAT2, root, name, how, len(how)))
+            opened = int(_libc.syscall(_SYS_OPENAT2, descriptor, name, how, len(how)))
             if opened < 0:
                 number = ctypes.get_errno()
                 raise OSError(number, os.strerror(number), name)
             return opened
         finally:
-            os.close(root)
+            os.close(descriptor)
 
     def _jump(self, thread: int, directory: int, name: bytes) -> Place | None:
         """Links below /proc lead to things, not to names: /proc/self/fd/1 may be a file, or a pipe without any name."""
