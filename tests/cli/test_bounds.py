@@ -23,12 +23,12 @@ def test_what_makes_no_sense_is_said(pratique, option, value):
 @pytest.mark.root
 def test_they_hold(pratique, tmp_path):
     script = tmp_path / "setup.sh"
-    script.write_text("#!/bin/sh\npython3 -c 'x = b\"x\" * (300 << 20)' || echo refused\n")
+    script.write_text("#!/bin/sh\npython3 -c 'x = b\"x\" * (900 << 20)' || echo refused\n")
     script.chmod(0o755)
-    ran = pratique("run", "--refuse", "--memory", "128M", "--cpu", "50%", "--processes", "100", script)
+    ran = pratique("run", "--refuse", "--memory", "256M", "--cpu", "50%", "--processes", "100", script)
     assert ran.code == 11, ran.err
     assert "refused" in ran.out
-    assert "more memory was wanted than the 134,217,728 bytes allowed" in " ".join(ran.out.split())
+    assert "more memory was wanted than the 268,435,456 bytes allowed" in " ".join(ran.out.split())
     script.write_text("#!/bin/sh\nhead -c 30000000 /dev/zero > ~/big; sleep 60\n")
     ran = pratique("run", "--refuse", "--size", "10M", script)
     assert ran.code == 8
