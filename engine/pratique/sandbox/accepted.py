@@ -152,26 +152,39 @@ class Plan:
         return "was changed while the session ran" if before.ctime_ns > self._written.started_ns else ""
 
     def check_room(self, layers: Layers) -> None:
-        """Raises `NoRoomError` when a file system has less room than what is to be copied there."""
+        """Raises `NoRoomError` when a file system has less room than what is to be copied there.
+
+        What the session wrote on that file system itself is there already.
+        """
+        devices: dict[str, int] = {}
         needed: dict[int, tuple[int, int]] = {}
         for path, effect in self.chosen.items():
             if effect.after is None or effect.after.type != "file":
                 continue
             above = split(path)[0]
-            while (found := self._host.find(above)) is None or not stat.S_ISDIR(found.st_mode):
-                above = split(above)[0]
-            directory = self._host.directory(above)
-            device = os.fstat(directory).st_dev
-            if device not in needed:
-                needed[device] = (0, free(directory))
+            if above not in devices:
+                devices[above] = self._device(above, needed)
+            device = devices[above]
+            written = layers.stat(path)
+            if written.st_dev == device:
+                continue
             wanted, room = needed[device]
-            wanted += layers.stat(path).st_blocks * 512
+            wanted += written.st_blocks * 512
             needed[device] = (wanted, room)
             if wanted > room:
                 raise NoRoomError(
                     f"no room for {path}: {wanted:,} bytes or more are needed on its file system, {room:,} are free",
                     hint="free some room there and commit again; nothing was committed",
                 )
+
+    def _device(self, directory: str, needed: dict[int, tuple[int, int]]) -> int:
+        """The file system a directory is on, or will be; its free room is noted."""
+        while (found := self._host.find(directory)) is None or not stat.S_ISDIR(found.st_mode):
+            directory = split(directory)[0]
+        descriptor = self._host.directory(directory)
+        device = os.fstat(descriptor).st_dev
+        needed.setdefault(device, (0, free(descriptor)))
+        return device
 
 
 def was_directory(effect: Effect) -> bool:

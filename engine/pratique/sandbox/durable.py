@@ -30,11 +30,9 @@ class Durable:
         self._open.clear()
 
     def file(self, descriptor: int) -> None:
-        """The content of an open file."""
+        """The content of an open file; the directory it is in is given besides, and with it its file system."""
         if self._each:
             os.fsync(descriptor)
-        else:
-            self._note(descriptor)
 
     def directory(self, descriptor: int) -> None:
         """The names in an open directory, its owner, mode and times."""
