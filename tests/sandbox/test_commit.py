@@ -29,7 +29,7 @@ def picture(directory: Path) -> dict[str, tuple[object, ...]]:
             content = path.read_bytes()
         time = None if path.is_dir() and not path.is_symlink() else found.st_mtime_ns
         attributes = () if path.is_symlink() else tuple((n, os.getxattr(path, n)) for n in sorted(os.listxattr(path)))
-        inode = found.st_ino
+        inode = None if path.is_dir() and not path.is_symlink() else found.st_ino  # one that is made again is another
         out[str(path.relative_to(directory))] = (
             found.st_mode, found.st_uid, found.st_gid, time, content, attributes, inode,
         )  # fmt: skip
