@@ -62,7 +62,12 @@ def agents(session: Session) -> list[AgentScript]:
     wanted = session.settings.get("agents", list(SHIPPED))
     options = session.settings.get("options", {})
     return [
-        AgentScript(name=name, source=script(name), programs=programs, settings={**_GIVEN.get(name, {}), **options.get(name, {})})
+        AgentScript(
+            name=name,
+            source=script(name),
+            programs=programs,
+            settings={**_GIVEN.get(name, {}), **options.get(name, {})},
+        )
         for name, programs in SHIPPED.items()
         if name in wanted
     ]
