@@ -245,7 +245,9 @@ def test_one_that_is_disabled_does_nothing(scene, plugin):
 
 
 def test_without_any_detector_the_verdict_is_of_nothing_and_the_report_shows_who_watched(scene):
-    ran = scene.run("--refuse", "--json", "--disable", "effects", "--disable", "hidden", scene.script(EVIL))
+    watching = ("effects", "frida", "hidden", "network", "syscalls")
+    off = [word for name in watching for word in ("--disable", name)]
+    ran = scene.run("--refuse", "--json", *off, scene.script(EVIL))
     assert ran.code == 11
     assert ran.json["observers"] == []
     assert str(scene.home / ".bashrc") in {effect["path"] for effect in ran.json["effects"]}

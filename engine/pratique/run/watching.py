@@ -18,6 +18,7 @@ from pratique.merging import merge
 from pratique.observing import Observers
 from pratique.policy.model import NetworkRule, Policy
 from pratique.recording import Recording, Screen
+from pratique.run import outcomes
 from pratique.run.covering import coverage
 from pratique.run.options import Face, Options
 from pratique.run.preparing import Person
@@ -132,6 +133,7 @@ def watch(
         notes=(
             *quarantine.notes,
             *summary.notes(spec.place / log.NAME),
+            *outcomes.notes(merged.events),
             *probes.notes(merged.events, whose.processes),
             *blind,
         ),
