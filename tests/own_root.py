@@ -89,7 +89,9 @@ class OwnRoot:
                 if was is not is_now:
                     found.append(f"{'came' if was is None else 'went'}: {path}")
                 continue
-            found += [_told(what, path, was.get(what), is_now.get(what)) for what in was if was[what] != is_now.get(what)]
+            found += [
+                _told(what, path, was.get(what), is_now.get(what)) for what in was if was[what] != is_now.get(what)
+            ]
         return found
 
     def _touched(self) -> Iterator[str]:

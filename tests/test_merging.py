@@ -62,6 +62,24 @@ def test_what_was_read_at_the_end_takes_time_and_process_from_the_last_call_on_i
     assert found.effects[0].process == 6
 
 
+def test_a_call_of_which_nothing_is_read_at_the_end_stays():
+    """An empty file has a maker and no lines; of two attributes one is as it was."""
+    file = effect("/opt/empty", id=1)
+    found = merged(
+        [file],
+        [
+            call("create", "/opt/empty", 1, 5), call("write", "/opt/empty", 1, 5), call("owner", "/opt/empty", 2, 5),
+            call("attribute", "/opt/empty", 3, 5, name="user.a"), call("attribute", "/opt/empty", 4, 5, name="user.b"),
+        ],
+        [read_at_end("create", file), read_at_end("attribute", file, name="user.a")],
+    )  # fmt: skip
+    assert told(found.events) == [
+        ("create", "/opt/empty", 1, 5, BOTH), ("write", "/opt/empty", 1, 5, "syscalls"),
+        ("owner", "/opt/empty", 2, 5, "syscalls"), ("attribute", "/opt/empty", 3, 5, BOTH),
+        ("attribute", "/opt/empty", 4, 5, "syscalls"),
+    ]  # fmt: skip
+
+
 def test_a_file_written_under_another_name_and_renamed_is_its_writers():
     """How everybody writes: a temporary file, then a rename; and the renamer is no writer."""
     file = effect("/etc/app.conf", "modify", id=1)

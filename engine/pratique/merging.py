@@ -16,6 +16,7 @@ is in the end to who made it so.
 from __future__ import annotations
 
 import heapq
+import sys
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
@@ -47,6 +48,8 @@ _MOST_ASKED: Final = 8
 
 #: Kind, and the values that make it the same act as another.
 Identity: TypeAlias = "tuple[object, ...]"
+#: What is told of an effect: its number, the kind, and the attribute's name where there may be several.
+_Told: TypeAlias = "tuple[int, str, str]"
 
 
 class Merged(msgspec.Struct, frozen=True):
@@ -79,6 +82,9 @@ def merge(logs: Sequence[EventLog], effects: Iterable[Effect] = (), place: Path 
     of_files = [log for log in logs if not _OF_FILES.isdisjoint(log.kinds)]
     in_time = {id(log): ordered(log, place) for log in logs}
     if effects:
+        for log in logs:
+            for event in log if log.of_effects else ():
+                makers.read_at_the_end(event)
         for event in heapq.merge(*(in_time[id(log)].backwards() for log in of_files), key=when, reverse=True):
             makers.seen(event)
     acts = makers.settled(effects)
@@ -120,9 +126,10 @@ class Makers:
 
     def __init__(self, effects: Iterable[Effect]) -> None:
         self.acts: dict[int, Act] = {}
-        #: The last call of a kind on the path of an effect: it and what was read at the end are one act.
-        self.last: dict[tuple[int, str], Event] = {}
+        #: The last call of a kind on the path of an effect, where that was read at the end, too: they are one act.
+        self.last: dict[_Told, Event] = {}
         self.joined: set[int] = set()  # numbers (`seq`) of these calls
+        self._told: set[_Told] = set()  # what was read at the end
         self._paths: dict[int, str] = {}
         self._gone: set[int] = set()  # effects that are deletions
         self._waiting: dict[str, list[int]] = {}
@@ -134,6 +141,11 @@ class Makers:
                 self._wait(effect.path, [effect.id])
                 if effect.op == "delete":
                     self._gone.add(effect.id)
+
+    def read_at_the_end(self, event: Event) -> None:
+        """To be told of before all calls: which kinds of events there are of an effect."""
+        if event.effect is not None:
+            self._told.add(_told_of(event.effect, event))
 
     def seen(self, event: Event) -> None:
         """An event of what happened to a path, later ones having been told of before."""
@@ -161,8 +173,9 @@ class Makers:
         ended = event.kind == "file.delete"
         for effect in self._waiting[path]:
             if ended == (effect in self._gone):  # what is there now is not what was deleted before it
-                if self._paths[effect] == path and (effect, event.kind) not in self.last:
-                    self.last[effect, event.kind] = event
+                told = _told_of(effect, event)
+                if self._paths[effect] == path and told in self._told and told not in self.last:
+                    self.last[told] = event
                     self.joined.add(event.seq)
                 self._made(effect, event, sure=event.kind in _CONTENT or ended)
         if ended:
@@ -216,6 +229,10 @@ class Makers:
                 del self._above[parent]
 
 
+def _told_of(effect: int, event: Event) -> _Told:
+    return effect, sys.intern(event.kind), str(event.fields.get("name") or "")
+
+
 def _directories(path: str) -> Iterator[str]:
     """Those a path lies in, the nearest first; without the root, which nobody renames."""
     while (end := path.rfind("/")) > 0:
@@ -256,7 +273,7 @@ def _placed(log: EventLog, makers: Makers, acts: Mapping[int, Act]) -> Iterator[
             if event.seq in makers.joined:
                 continue
         elif (act := acts.get(event.effect)) is not None:
-            call = makers.last.get((event.effect, event.kind))
+            call = makers.last.get(_told_of(event.effect, event))
             if call is not None and identity(call) == identity(event):
                 event.process, event.time, event.seq = call.process, call.time, call.seq
                 unite(event, call)
