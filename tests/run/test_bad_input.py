@@ -167,6 +167,19 @@ def test_only_root_runs_as_somebody_else(ordinary_user):
     assert "it ran" not in ran.out
 
 
+def test_a_number_without_an_account_is_said_to_be_one(ordinary_user):
+    """As in a container that is run as some number."""
+    _put(ordinary_user.home / "setup.sh", "#!/bin/sh\necho it ran\n")
+    ordinary_user.home.chmod(0o755)
+    with tempfile.TemporaryDirectory() as place:
+        os.chown(place, 54321, 54321)
+        nobody = ordinary_user._replace(uid=54321, gid=54321, home=Path(place))
+        ran = nobody.pratique("run", f"{ordinary_user.home}/setup.sh")
+    assert ran.code == 4
+    assert "knows no account with the number 54321" in ran.err
+    assert "it ran" not in ran.out
+
+
 def _put(file: Path, text: str) -> Path:
     file.write_text(text)
     file.chmod(0o755)

@@ -38,10 +38,17 @@ class Person(msgspec.Struct, frozen=True, kw_only=True):
 def person(name: str | None) -> Person:
     """The account to run as: the one named (root only), else the caller's own.
 
-    Raises `CannotError` for somebody else's account without being root, `UsageError` for an account nobody has.
+    Raises `CannotError` for somebody else's account without being root and for a caller without one,
+    `UsageError` for an account nobody has.
     """
     if name is None:
-        entry = pwd.getpwuid(os.geteuid())
+        try:
+            entry = pwd.getpwuid(os.geteuid())
+        except KeyError:
+            raise CannotError(
+                f"this machine knows no account with the number {os.geteuid()}, which runs this command",
+                hint="run it as a user that `getent passwd` lists",
+            ) from None
         return Person(
             name=entry.pw_name, uid=entry.pw_uid, gid=os.getegid(), groups=tuple(os.getgroups()),
             home=os.environ.get("HOME") or entry.pw_dir,
