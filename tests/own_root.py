@@ -154,7 +154,7 @@ def _entry(path: str) -> dict[str, object] | None:
     elif kind == stat.S_IFREG:
         entry["content"] = Path(path).read_bytes() if status.st_size < 1 << 26 else status.st_size
     elif kind == stat.S_IFDIR:
-        entry["names"] = set(os.listdir(path))
+        entry["names"] = {entry.name for entry in os.scandir(path)}
     return entry
 
 

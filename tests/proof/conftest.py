@@ -30,27 +30,30 @@ class Table(NamedTuple):
 TABLES: Final = {
     "packages": Table(
         "Debian packages",
-        "Each installed with `pratique run --install` as root, with what it depends on, into a root file system without\n"
-        "it; `dpkg --verify` and `dpkg --audit` find nothing, its units pass `systemd-analyze verify`; used for real; then\n"
-        "`pratique undo`. **After it every file of the root file system was as before**: names, types, modes, owners,\n"
-        "attributes, contents, times (of directories, too); the status file knows nothing of the package.",
+        """\
+Each installed with `pratique run --install` as root, with what it depends on, into a root file system without it.
+`dpkg --verify` and `dpkg --audit` find nothing, its units pass `systemd-analyze verify`; it is used for real; then
+`pratique undo`. **After that every file of the root file system was as before**: names, types, modes, owners,
+attributes, contents, times, also of directories; dpkg does not know the package.""",
         ("package", "packages", "effects", "events", "s", "used"),
         4,
     ),
     "programs": Table(
         "Programs of every make",
-        "Each does a known list of things, in `pratique run --json --record`. **Every file it made and every program it\n"
-        "ran is in the recording, exactly once,** done by the process that did it, of the component it belongs to.",
-        ("installer", "run", "known acts", "in the log", "processes", "s"),
+        """\
+Each does a known list of things, in `pratique run --json --record`. **Every file it made and every program it ran is
+in the recording, exactly once**, and of the component it belongs to.""",
+        ("installer", "as", "known acts", "in the log", "processes", "s"),
         12,
     ),
     "registries": Table(
         "Packages from the registries",
-        "With `--network observed`; judged, installed, and then they work. **Every file on the disk afterwards is in the\n"
-        "effects, and every effect is on the disk.** Memory is the largest resident set of a process of the session,\n"
-        "the package manager included.",
-        ("command", "as", "packages", "files", "events", "connections", "s", "bare s", "MiB"),
-        4,
+        """\
+With `--network observed`; judged, installed, and then they work. **Every file on the disk afterwards is among the
+effects, and every effect is on the disk.** Memory is the largest resident set of any process of the session, the
+package manager's included.""",
+        ("command", "as", "packages", "files", "events", "connections", "s", "MiB"),
+        3,
     ),
 }
 

@@ -110,7 +110,7 @@ PACKAGES = (
         sshd,
         ("ssh.service", "ssh.socket"),
         ("log-in-settings",),
-    ),  # fmt: skip
+    ),
     Package("nginx-light", ("nginx-light", "nginx", "nginx-common"), nginx, ("nginx.service",)),
 )
 
