@@ -173,7 +173,8 @@ def _leave_out(
             *(effects[i].details["remains"] for i in sorted(dropped) if "remains" in effects[i].details),
         ),
         only_components=only_refused,
-        untold=not ALWAYS_TOLD.isdisjoint(recording.unobserved)
+        untold=bool(recording.lost)
+        or not ALWAYS_TOLD.isdisjoint(recording.unobserved)
         or (
             cut_off
             and not {i for i in effects if effects[i].type != "lines"} <= {event.effect for event in recording.events}

@@ -24,7 +24,7 @@ PARTS: Final[dict[str, type[Any]]] = {
 }  # fmt: skip
 HEADER: Final = (
     "id", "subject", "home", "started", "duration", "exit_status", "coverage", "open", "ended", "anyway", "decided",
-    "notes", "unobserved", "left_out",
+    "notes", "unobserved", "lost", "left_out",
 )  # fmt: skip
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,7 +18,7 @@ from pratique.host import Host
 from pratique.merging import merge
 from pratique.observing import Observers
 from pratique.policy.model import NetworkRule, Policy
-from pratique.recording import Recording, Screen
+from pratique.recording import ObserverRun, Recording, Screen
 from pratique.run import outcomes
 from pratique.run.covering import coverage
 from pratique.run.options import Face, Options
@@ -114,7 +115,10 @@ def watch(
         quarantine.discard()
         raise
     unobserved = tuple(sorted(policy.plan.kinds - host.observed_kinds()))
-    blind = (f"the policy listens to {', '.join(unobserved)}, which nothing here observes",) if unobserved else ()
+    lost = _lost(policy, host, runs)
+    blind = [f"the policy listens to {', '.join(unobserved)}, which nothing here observes"] if unobserved else []
+    if lost:
+        blind.append(f"the policy listens to {', '.join(lost)}, and who tells of it did not last to the end")
     recording = Recording(
         id=session_id,
         subject=subject,
@@ -139,9 +143,19 @@ def watch(
         ),
         ended=_how(ended, options),
         unobserved=unobserved,
+        lost=lost,
         anyway=options.anyway,
     )
     return Watched(recording, quarantine)
+
+
+def _lost(policy: Policy, host: Host, runs: Iterable[ObserverRun]) -> tuple[str, ...]:
+    """The kinds the policy listens to that nobody told to the end: an observer that is ended, ends nothing well."""
+    told: set[str] = set()
+    failed: set[str] = set()
+    for run in runs:
+        (told if run.state == "ok" else failed).update(host.kinds(run.name))
+    return tuple(sorted(policy.plan.kinds & (failed - told)))
 
 
 def _open(network: NetworkRule) -> tuple[str, ...]:
