@@ -25,6 +25,9 @@ _TMPFILE: Final = os.O_TMPFILE & ~os.O_DIRECTORY
 _UNCHANGED: Final = 0xFFFFFFFF  # chown's -1
 #: Of an extended attribute's value.
 _MOST_VALUE: Final = 4096
+_ACL_HEADER: Final = 4  # bytes
+_ACL_ENTRY: Final = struct.Struct("<HHI")  # tag, permissions, whose
+_ACL_SHIFTS: Final = {0x01: 6, 0x04: 3, 0x20: 0}  # owner, group, everybody else: where a mode has theirs
 
 #: Devices that every program writes to, and what lies where anybody may put files.
 _HARMLESS: Final = ("null", "zero", "full", "random", "urandom", "tty", "ptmx", "console")
@@ -305,8 +308,23 @@ def _attribute(ctx: Context, call: Notification, place: Place | None, name: int,
     if place is None or not place.mode or written is None:
         return None
     content = ctx.memory.read(call.thread, value, min(size, _MOST_VALUE)) if value else b""
+    if written == b"system.posix_acl_access" and (permissions := _permissions(content)) is not None:
+        return _mode(ctx, call, place, place.mode & 0o7000 | permissions)
     text = content.rstrip(b"\0").decode("utf-8", "backslashreplace")
     return ctx.tell(call, "file.attribute", path=place.path, name=os.fsdecode(written), value=text)
+
+
+def _permissions(content: bytes) -> int | None:
+    """The mode that an access list without anybody in it is another way to set; None for other lists. `cp -p` does so.
+
+    `struct posix_acl_xattr_header` and entries, <linux/posix_acl_xattr.h>.
+    """
+    if len(content) != _ACL_HEADER + 3 * _ACL_ENTRY.size:
+        return None
+    by_tag = {tag: allowed for tag, allowed, _ in _ACL_ENTRY.iter_unpack(content[_ACL_HEADER:])}
+    if by_tag.keys() != _ACL_SHIFTS.keys():
+        return None
+    return sum((allowed & 0o7) << _ACL_SHIFTS[tag] for tag, allowed in by_tag.items())
 
 
 CALLS: Final[dict[str, Decode]] = {
