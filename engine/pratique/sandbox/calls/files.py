@@ -324,7 +324,7 @@ def _permissions(content: bytes) -> int | None:
     by_tag = {tag: allowed for tag, allowed, _ in _ACL_ENTRY.iter_unpack(content[_ACL_HEADER:])}
     if by_tag.keys() != _ACL_SHIFTS.keys():
         return None
-    return sum((allowed & 0o7) << _ACL_SHIFTS[tag] for tag, allowed in by_tag.items())
+    return int(sum((allowed & 0o7) << _ACL_SHIFTS[tag] for tag, allowed in by_tag.items()))
 
 
 CALLS: Final[dict[str, Decode]] = {
