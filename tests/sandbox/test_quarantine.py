@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from pratique.errors import CannotError, NoRoomError, UsageError
+from pratique.errors import CannotError, ConflictError, NoRoomError, UsageError
 from pratique.sandbox import furnish, linux, space
 from pratique.sandbox.quarantine import Quarantine
 from pratique.sandbox.spec import TAIL_KEPT
@@ -418,3 +418,28 @@ def test_an_attended_session_without_a_terminal_cannot_be(quarantine):
 def test_every_process_is_counted_however_short(quarantine):
     ended = quarantine("sh", "-c", "for i in 1 2 3 4 5 6 7 8 9 10; do /bin/true; done").run()
     assert ended.tasks == 11
+
+
+@pytest.mark.root
+@pytest.mark.parametrize(("act", "conflict"), [("echo changed > kept", True), ("cat kept", False)])
+def test_a_file_system_that_goes_away_meanwhile_is_a_change_of_the_host(quarantine, tmp_path, act, conflict):
+    place = tmp_path / "other"
+    place.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "none", place], check=True)
+
+    def take_away(output: bytes, _: int) -> None:
+        if b"ready" in output:
+            subprocess.run(["umount", place], check=True)
+            place.rmdir()
+
+    try:
+        (place / "kept").write_text("mine")
+        session = quarantine("sh", "-c", f"cd {place}; {act}; echo ready; sleep 0.3")
+        session.run(on_output=take_away)
+        if conflict:
+            with pytest.raises(ConflictError, match="went away"):
+                session.effects()
+        else:
+            assert session.effects() == ()
+    finally:
+        subprocess.run(["umount", place], check=False, capture_output=True)

@@ -16,6 +16,7 @@ from typing import Literal
 
 import msgspec
 
+from pratique.errors import ConflictError
 from pratique.recording import Effect, FileState
 from pratique.sandbox.hidden import Hidden
 from pratique.sandbox.layers import OWN, Layer
@@ -37,7 +38,7 @@ _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 def read_effects(
     layers: Iterable[Layer], upper: Path, hidden: Iterable[Hidden] = (), *, mapped: bool = False
 ) -> tuple[Effect, ...]:
-    """Every change in the upper layers, sorted by path and numbered from 1. Raises `OSError`.
+    """Every change in the upper layers, sorted by path and numbered from 1. Raises `OSError`, `ConflictError`.
 
     A deleted file has no hash in `before`. `details["link"]` names the path a file is another hard link of, which may
     be one of the host's that was not changed.
@@ -82,7 +83,16 @@ class _Walk:
         if self._mapped and not any(upper.iterdir()):
             return  # the host's directory may be one this user cannot even open
         written = os.open(upper, _DIRECTORY)
-        real = os.open(at, _DIRECTORY)
+        try:
+            real = os.open(at, _DIRECTORY)
+        except FileNotFoundError:
+            os.close(written)
+            if not any(upper.iterdir()):
+                return  # a file system that went away, and with it nothing of the session
+            raise ConflictError(
+                f"{at} went away while the session ran, and the program had written there; nothing was committed",
+                hint="mount it again, and run the installer again",
+            ) from None
         try:
             if not self._mapped:
                 found, before = os.fstat(written), os.fstat(real)
