@@ -137,9 +137,7 @@ def findings(compiled: CompiledPolicy, events: Sequence[Event], around: Circumst
     if not (isinstance(events, EventSequence) and events.in_order):
         events = sorted(events, key=_when)
     found: dict[tuple[int, str], Evidence] = {}  # by the order of the action, and the component
-    groups: dict[
-        tuple[int, int | str], Counting | Following
-    ] = {}  # by trigger, and what it groups by
+    groups: dict[tuple[int, int | str], Counting | Following] = {}  # by trigger, and what it groups by
     orders: dict[int, int] = {}  # of the actions, by the number of the trigger
     telling: list[Event] = []  # what may have told the person
 

@@ -15,8 +15,8 @@ from typing import Any
 
 from pratique.errors import CannotError, PratiqueError, UsageError
 from pratique.sandbox import hidden, inside
-from pratique.sandbox.hidden import Hidden
 from pratique.sandbox.companions import Company
+from pratique.sandbox.hidden import Hidden
 from pratique.sandbox.inside import Job
 from pratique.sandbox.mending import mend
 from pratique.sandbox.processes import Sampler

@@ -123,9 +123,7 @@ class Quarantine:
                 self._company.end()
                 self.notes = (*self.notes, *group.unbounded(), *group.told())
 
-    def _run(
-        self, room: Watch, held: int, group: cgroups.Group, on_tick: OnTick | None, on_output: OnOutput
-    ) -> Ended:
+    def _run(self, room: Watch, held: int, group: cgroups.Group, on_tick: OnTick | None, on_output: OnOutput) -> Ended:
         spec = self.spec
         mapped = not has_admin()
         terminal = _person() if spec.attended else None
