@@ -74,16 +74,14 @@ class OwnRoot:
 
     # -- compared -----------------------------------------------------------------------------------------------------
 
-    def changed(self, *, but: tuple[str, ...] = ()) -> list[str]:
-        """How the root file system differs from what it was: what, then the path. Paths of `but` may differ.
+    def changed(self) -> list[str]:
+        """How the root file system differs from what it was: what, then the path.
 
         Compared: which names there are, type, mode, owner, device, link target, attributes, content, time.
         """
         now, before = self._mounted.now, self._mounted.before
         found: list[str] = []
         for path in self._touched():
-            if path.startswith(but or ("\0",)):
-                continue
             was, is_now = _entry(before + path), _entry(now + path)
             if was is None or is_now is None:
                 if was is not is_now:

@@ -34,7 +34,8 @@ TABLES: Final = {
 Each installed with `pratique run --install` as root, with what it depends on, into a root file system without it.
 `dpkg --verify` and `dpkg --audit` find nothing, its units pass `systemd-analyze verify`; it is used for real; then
 `pratique undo`. **After that every file of the root file system was as before**: names, types, modes, owners,
-attributes, contents, times, also of directories; dpkg does not know the package.""",
+attributes, contents, times, also of directories; dpkg does not know the package. (After a library went, as with
+openssh-server's, the linker's cache is made anew: the same content, a new time.)""",
         ("package", "packages", "effects", "events", "s", "used"),
         4,
     ),
@@ -42,7 +43,7 @@ attributes, contents, times, also of directories; dpkg does not know the package
         "Programs of every make",
         """\
 Each does a known list of things, in `pratique run --json --record`. **Every file it made and every program it ran is
-in the recording, exactly once**, and of the component it belongs to.""",
+in the recording, exactly once**, and of the component it belongs to. (What the script of 64 processes starts besides, `seq` and `mkfifo`, comes on top.)""",
         ("installer", "as", "known acts", "in the log", "processes", "s"),
         12,
     ),
@@ -52,7 +53,7 @@ in the recording, exactly once**, and of the component it belongs to.""",
 With `--network observed`; judged, installed, and then they work. **Every file on the disk afterwards is among the
 effects, and every effect is on the disk.** Memory is the largest resident set of any process of the session, the
 package manager's included.""",
-        ("command", "as", "packages", "files", "events", "connections", "s", "MiB"),
+        ("command", "as", "packages", "files", "events", "told of the network", "s", "MiB"),
         3,
     ),
 }

@@ -93,12 +93,20 @@ def nginx(inside: Inside, place: Path) -> str:
     return "`nginx` with its own site serves its page, and 404"
 
 
+#: `ldconfig` writes what is in /etc/ld.so.cache anew, the same; its own notes hold inodes and change times.
+LINKER_CACHE = (
+    "time: /etc: ", "time: /etc/ld.so.cache: ", "time: /var/cache/ldconfig: ", "time: /var/cache/ldconfig/aux-cache: ",
+    "content: /var/cache/ldconfig/aux-cache: ",
+)  # fmt: skip
+
+
 class Package(NamedTuple):
     name: str
     purged: tuple[str, ...]  # what has to go for the machine to be without it
     use: Callable[[Inside, Path], str]
     units: tuple[str, ...] = ()
     rated: tuple[str, ...] = ()  # undesirable actions found
+    library: bool = False  # brings one, so that the linker's cache is made again after it went
 
 
 PACKAGES = (
@@ -110,6 +118,7 @@ PACKAGES = (
         sshd,
         ("ssh.service", "ssh.socket"),
         ("log-in-settings",),
+        library=True,
     ),
     Package("nginx-light", ("nginx-light", "nginx", "nginx-common"), nginx, ("nginx.service",)),
 )
@@ -150,7 +159,8 @@ def there_and_back(root: OwnRoot, package: Package) -> tuple[Any, ...]:
     changed = root.changed()
     assert changed
     root.pratique("undo", report["id"])
-    assert root.changed() == []
+    rebuilt = LINKER_CACHE if package.library else ()
+    assert "\n".join(one for one in root.changed() if not one.startswith(rebuilt)) == ""
     assert root.run("dpkg", "--audit").stdout == ""
     assert status(root, package.name) in ("", "not-installed")
     events = sum(one["events"] for one in report["observers"])
