@@ -43,7 +43,8 @@ openssh-server's, the linker's cache is made anew: the same content, a new time.
         "Programs of every make",
         """\
 Each does a known list of things, in `pratique run --json --record`. **Every file it made and every program it ran is
-in the recording, exactly once**, and of the component it belongs to. (What the script of 64 processes starts besides, `seq` and `mkfifo`, comes on top.)""",
+in the recording, exactly once**, and of the component it belongs to. \
+(What the script of 64 processes starts besides, `seq` and `mkfifo`, comes on top.)""",
         ("installer", "as", "known acts", "in the log", "processes", "s"),
         12,
     ),
