@@ -24,7 +24,8 @@ _HOME = {
     "hookimpl": "hookspecs", "Facts": "hookspecs", "Launch": "hookspecs", "Request": "hookspecs",
     "Opinion": "hookspecs", "Match": "hookspecs", "AgentScript": "hookspecs", "Companion": "hookspecs",
     "Question": "hookspecs", "Answer": "hookspecs", "RemedyOutcome": "hookspecs", "Service": "hookspecs",
-    "Command": "hookspecs", "Page": "hookspecs", "AlertChannel": "hookspecs", "AfterCommit": "hookspecs", "Session": "hookspecs",
+    "Command": "hookspecs", "Page": "hookspecs", "AlertChannel": "hookspecs", "AfterCommit": "hookspecs",
+    "Session": "hookspecs",
 }  # fmt: skip
 __all__ = ["__version__", *_HOME]  # noqa: PLE0604  # the names are texts
 
