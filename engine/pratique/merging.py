@@ -68,6 +68,7 @@ class Act(msgspec.Struct):
 
     process: int
     time: float
+    seq: int  # of the call, among those of its observer
     there: bool
     sure: bool
 
@@ -201,7 +202,7 @@ class Makers:
         act = self.acts.get(effect)
         there = sure or event.kind == "file.rename"
         if act is None or (there and not act.there):
-            self.acts[effect] = Act(event.process, event.time, there, sure)
+            self.acts[effect] = Act(event.process, event.time, event.seq, there, sure)
         elif sure and not act.sure:
             act.process, act.sure = event.process, True
 
@@ -278,7 +279,7 @@ def _placed(log: EventLog, makers: Makers, acts: Mapping[int, Act]) -> Iterator[
                 event.process, event.time, event.seq = call.process, call.time, call.seq
                 unite(event, call)
             else:
-                event.process, event.time = act.process, act.time
+                event.process, event.time, event.seq = act.process, act.time, act.seq + 1  # it came of that call
         yield event
 
 

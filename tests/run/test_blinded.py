@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-#: Ends the process beside it that looks into programs.
-BLINDS = """
-import os, signal
-for name in filter(str.isdigit, os.listdir("/proc")):
-    if "frida.controller" in open(f"/proc/{name}/cmdline").read() and int(name) != os.getpid():
-        os.kill(int(name), signal.SIGKILL)
-"""
+#: Ends the process beside it that looks into programs. A shell is not looked into itself.
+BLINDS = (
+    "for process in /proc/[0-9]*; do",
+    "    if grep -qs frida.controller $process/cmdline; then kill -9 ${process#/proc/}; fi",
+    "done",
+)
 #: Listens to something that is only seen from inside a program.
 POLICY = """
 policy within "What programs ask for by themselves" {
@@ -33,7 +32,7 @@ action credentials "Asks for credentials" {
 def test_what_nobody_saw_to_the_end_is_not_installed_unasked(scene):
     policy = scene.downloads / "within.policy"
     policy.write_text(POLICY)
-    blinding = scene.python(BLINDS)
+    blinding = scene.script(*BLINDS)
     ran = scene.run("--json", "--policy", policy, blinding)
     assert ran.code == 11, ran.err
     report = ran.json
@@ -46,7 +45,7 @@ def test_what_nobody_saw_to_the_end_is_not_installed_unasked(scene):
 
 @pytest.mark.root
 def test_where_the_policy_asks_for_nothing_of_that_it_changes_nothing(scene):
-    ran = scene.run("--json", "--disable", "network", scene.python(BLINDS))
+    ran = scene.run("--json", "--disable", "network", scene.script(*BLINDS))
     frida = next(one for one in ran.json["observers"] if one["name"] == "frida")
     assert frida["state"] == "failed"
     assert ran.code == 0, ran.err

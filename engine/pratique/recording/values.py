@@ -138,7 +138,7 @@ class Recording(msgspec.Struct, kw_only=True, frozen=True):
     decided: Decided | None = None
     notes: tuple[str, ...] = ()
     unobserved: tuple[str, ...] = ()  # event kinds the policy listened to and nothing on that machine observes
-    lost: tuple[str, ...] = ()  # kinds it listened to that only observers which failed or overran would have told
+    lost: tuple[str, ...] = ()  # kinds it listened to that only an observer would have told which the program outlived
     left_out: tuple[str, ...] = ()  # globs of the files whose contents are not in it; only of one that was read
 
     def event(self, seq: int) -> Event | None:

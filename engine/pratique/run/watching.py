@@ -115,7 +115,7 @@ def watch(
         quarantine.discard()
         raise
     unobserved = tuple(sorted(policy.plan.kinds - host.observed_kinds()))
-    lost = _lost(policy, host, runs)
+    lost = _lost(policy, host, runs, quarantine.companions_lost)
     blind = [f"the policy listens to {', '.join(unobserved)}, which nothing here observes"] if unobserved else []
     if lost:
         blind.append(f"the policy listens to {', '.join(lost)}, and who tells of it did not last to the end")
@@ -149,12 +149,18 @@ def watch(
     return Watched(recording, quarantine)
 
 
-def _lost(policy: Policy, host: Host, runs: Iterable[ObserverRun]) -> tuple[str, ...]:
-    """The kinds the policy listens to that nobody told to the end: an observer that is ended, ends nothing well."""
+def _lost(policy: Policy, host: Host, runs: Iterable[ObserverRun], ended: frozenset[str]) -> tuple[str, ...]:
+    """The kinds the policy listens to that only an observer would have told whose companion the program outlived.
+
+    A plugin that fails by itself is reported and decides nothing; one that the program may have ended does.
+    """
     told: set[str] = set()
     failed: set[str] = set()
     for run in runs:
-        (told if run.state == "ok" else failed).update(host.kinds(run.name))
+        if run.state == "ok":
+            told.update(host.kinds(run.name))
+        elif run.name in ended:
+            failed.update(host.kinds(run.name))
     return tuple(sorted(policy.plan.kinds & (failed - told)))
 
 

@@ -126,6 +126,11 @@ class Company:
         if name in self._lost:
             raise PratiqueError(f"the companion {name} ended before the program did: it saw no more from then on")
 
+    @property
+    def lost(self) -> frozenset[str]:
+        """Those that ended before the program did, or never were ready."""
+        return frozenset(self._lost)
+
     def end(self, lost: Iterable[str] = ()) -> None:
         """The session is over; `lost` ended before the program did."""
         self._lost.update(lost)

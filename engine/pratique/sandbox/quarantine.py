@@ -227,6 +227,11 @@ class Quarantine:
         """What the companion of that name says, line by line; see `Company.lines`."""
         return self._company.lines(name)
 
+    @property
+    def companions_lost(self) -> frozenset[str]:
+        """Names of companions that ended before the program did."""
+        return self._company.lost
+
     def interrupt(self) -> None:
         """End a running session; `run` returns with `interrupted`. From any thread."""
         conductor = self._conductor

@@ -44,7 +44,7 @@ def test_two_mib_of_arguments_are_cut_not_lost(logged, build):
 
 @pytest.mark.parametrize("hold", [(), ("/nowhere",)])
 def test_calls_that_signals_interrupt_are_told_once(logged, build, hold):
-    """With programs to be held, calls can be interrupted by any signal, and come again."""
+    """Signals that arrive while a call is decided do not make it come twice."""
     log = logged(build("faults"), "signals", hold=hold)
     assert log.ended.exit_status == 0, log.said
     assert [path for _, path in log.of("file.create")] == [f"s{i}" for i in range(300)]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import signal
 import threading
 import time
 from pathlib import Path
@@ -63,26 +62,3 @@ def test_nobody_is_held_who_was_not_asked_for(quarantine):
     one.holds.settimeout(5)
     running.join()
     assert one.holds.recv(4096) == b""
-
-
-def test_a_debugger_that_stops_it_does_not_let_it_go(quarantine):
-    """As Frida does: attach, let it run on, and only then say go."""
-    one = quarantine("sh", "-c", "cat /dev/null; echo > last", hold=("/**/cat",))
-    running = started(one)
-    message = json.loads(one.holds.recv(4096))
-    (held,) = (child for child in psutil.Process().children(recursive=True) if child.name() == "cat")
-    for _ in range(3):
-        held.send_signal(signal.SIGSTOP)
-        while held.status() != psutil.STATUS_STOPPED:
-            time.sleep(0.001)
-        held.send_signal(signal.SIGCONT)
-    while held.status() == psutil.STATUS_STOPPED:
-        time.sleep(0.001)
-    assert held.is_running()
-    assert held.name() == "cat"
-    time.sleep(0.1)
-    assert held.status() == psutil.STATUS_SLEEPING
-    one.holds.send(json.dumps({"go": message["held"]}).encode())
-    running.join()
-    assert [event.fields["path"] for event in one.calls()][-1].endswith("/last")
-    assert not [note for note in one.notes if "ran on" in note]

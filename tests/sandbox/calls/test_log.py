@@ -64,7 +64,7 @@ def test_fields_say_what_happened(logged, build):
 def test_an_access_list_with_nobody_in_it_is_a_mode(logged, host):
     """What `cp -p` sets; one that names somebody is an attribute."""
     (host / "file").write_text("x")
-    log = logged("sh", "-ec", "cp -p file copy; setfacl -m u:0:rw file")
+    log = logged("sh", "-ec", "cp -p file copy; setfacl -m u:$(id -u):rw file")
     assert log.ended.exit_status == 0, log.said
     kinds = {(kind, path) for kind, path in log.of("file.mode", "file.attribute")}
     assert ("file.attribute", "file") in kinds

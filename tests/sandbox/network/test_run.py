@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -144,6 +145,7 @@ def test_an_ordinary_user_s_npm_reaches_the_real_registry(ordinary_user):
 
 def _project(place: Path) -> Path:
     project = place / "project"
+    shutil.rmtree(project, ignore_errors=True)  # an ordinary user's home is that of other tests, too
     project.mkdir()
     (project / "package.json").write_text("{}")
     return project

@@ -64,17 +64,17 @@ def available() -> bool:
     return bool(notification == _NOTIFICATION.size and response == _RESPONSE.size)
 
 
-def install(code: bytes, *, interruptible: bool) -> int:
+def install(code: bytes) -> int:
     """Put the filter on the calling thread and what it starts, for good; the listener's descriptor. Raises `OSError`.
 
-    Needs no_new_privs. A call that has been received is interrupted by a deadly signal only, so that none comes twice;
-    `interruptible`: by any, and by a debugger that stops the process. Then it comes again.
+    Needs no_new_privs. From Linux 5.19 on, a call that has been received is interrupted by a deadly signal only, so
+    that none comes twice.
     """
     machine = native()
     assert machine is not None, "the machine was asked after before"
     held = ctypes.create_string_buffer(code, len(code))
     program = struct.pack("=HxxxxxxQ", len(code) // 8, ctypes.addressof(held))
-    for flags in (() if interruptible else (_FLAG_NEW_LISTENER | _FLAG_WAIT_KILLABLE_RECV,)) + (_FLAG_NEW_LISTENER,):
+    for flags in (_FLAG_NEW_LISTENER | _FLAG_WAIT_KILLABLE_RECV, _FLAG_NEW_LISTENER):
         descriptor = int(_libc.syscall(_SECCOMP[machine.name], _SET_MODE_FILTER, flags, program))
         if descriptor >= 0:
             return descriptor

@@ -76,7 +76,7 @@ def put_on(watching: Watching, link: socket.socket) -> None:
     Nothing here makes a call that the filter asks about. Raises `OSError`.
     """
     # Whoever looks into a held process stops it first.
-    descriptor = listener.install(filter_for(watching), interruptible=bool(watching.hold))
+    descriptor = listener.install(filter_for(watching))
     link.send(b"%d" % descriptor)
     if link.recv(16) != b"go":
         raise ConnectionResetError(104, "the call log's supervisor has ended", "seccomp")
