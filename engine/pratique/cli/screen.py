@@ -124,10 +124,11 @@ def _action(action: ActionPart, width: int, by: str, *, with_outcome: bool) -> I
     left = Text.assemble((f"{shown(weight).removesuffix('.0'):>4}", color), f"  {title}")
     yield _columns(left, _told(action), width)
     where = action.policy
-    for evidence in action.evidence[:EVIDENCE_LINES]:
-        yield _columns(Text(f"      {describe(evidence)}{by}", style="dim"), where, width)
+    lines = list(dict.fromkeys(map(describe, action.evidence)))  # what was done twice says no more than once
+    for line in lines[:EVIDENCE_LINES]:
+        yield _columns(Text(f"      {line}{by}", style="dim"), where, width)
         where = by = ""
-    more = action.evidence_count - min(EVIDENCE_LINES, len(action.evidence))
+    more = action.evidence_count - len(action.evidence) + len(lines[EVIDENCE_LINES:])
     if more > 0:
         yield Text(f"      and {more} more", style="dim")
     if with_outcome and (action.outcome != "kept" or action.note):
