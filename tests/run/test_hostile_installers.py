@@ -94,7 +94,8 @@ except OSError as error:
 
 
 def test_forking_without_end_is_bounded(scene, refused):
-    ran = refused(11, "--refuse", scene.python(FORK))
+    # Looked into, a program that leaves no room for a thread may wait for one for ever: docs/roadmap.md.
+    ran = refused(11, "--refuse", "--disable", "frida", scene.python(FORK))
     assert "stopped at" in ran.out
     assert int(ran.out.split("stopped at ")[1].split()[0]) < 4000
 
