@@ -94,10 +94,17 @@ except OSError as error:
 
 
 def test_forking_without_end_is_bounded(scene, refused):
-    # Looked into, a program that leaves no room for a thread may wait for one for ever: docs/roadmap.md.
-    ran = refused(11, "--refuse", "--disable", "frida", scene.python(FORK))
+    ran = refused(11, "--refuse", scene.python(FORK))
     assert "stopped at" in ran.out
     assert int(ran.out.split("stopped at ")[1].split()[0]) < 4000
+
+
+def test_who_leaves_no_room_for_a_thread_is_not_waited_for_by_who_looks_into_it(scene):
+    ran = scene.run("--refuse", "--json", scene.python(FORK))
+    assert ran.code == 11, ran.err
+    frida = next(one for one in ran.json["observers"] if one["name"] == "frida")
+    assert frida["state"] == "failed"
+    assert "no room for another process or thread" in frida["error"]
 
 
 # -- too much ---------------------------------------------------------------------------------------------------------

@@ -32,6 +32,7 @@ HOLDS: Final = 4
 _WORKERS: Final = 2
 #: Long-running programs are asked for what they have seen this often, s.
 _ASKED_EVERY: Final = 0.25
+_LOOKED_EVERY: Final = 0.25  # s: whether another thread could be made
 _LONGEST_MESSAGE: Final = 64 * 1024
 
 
@@ -78,7 +79,7 @@ class Controller:
         self._began = 0.0  # the session, on this process's clock
 
     def run(self) -> None:
-        for work in (*[self._put_agents_in] * _WORKERS, self._ask):
+        for work in (*[self._put_agents_in] * _WORKERS, self._ask, self._look_for_room):
             threading.Thread(target=work, daemon=True).start()
         while message := self._holds.recv(_LONGEST_MESSAGE):
             held = msgspec.json.decode(message, type=Held)
@@ -189,6 +190,20 @@ class Controller:
             for script in scripts:
                 with contextlib.suppress(*_OF_THIS_PROCESS):
                     script.post({"type": "say"})
+
+    def _look_for_room(self) -> None:
+        """A program that uses up all processes leaves agents and us no thread to answer one another with.
+
+        Both would wait for ever, and the program with them. When we go, the agents notice, and let it end.
+        """
+        while True:
+            time.sleep(_LOOKED_EVERY)
+            try:
+                threading.Thread(target=int).start()
+            except RuntimeError:
+                with contextlib.suppress(OSError):
+                    self._say(Failed(why="the program left no room for another process or thread"))
+                os._exit(0)
 
     def _miss(self, held: Held, why: str, *, for_good: bool) -> None:
         if for_good:
