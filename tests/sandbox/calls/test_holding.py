@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import signal
 import threading
 import time
 from pathlib import Path
 
 import psutil
 
-from pratique.sandbox.calls import holding
+from pratique.events import Event
+from pratique.sandbox.calls import holding, log
 
 
 def started(one, ended: list | None = None) -> threading.Thread:
@@ -62,3 +64,27 @@ def test_nobody_is_held_who_was_not_asked_for(quarantine):
     one.holds.settimeout(5)
     running.join()
     assert one.holds.recv(4096) == b""
+
+
+def test_neither_a_stop_nor_what_ends_it_lets_it_go(quarantine):
+    """Only the word of who holds it does, or a deadly signal."""
+    one = quarantine("sh", "-c", "cat /dev/null; echo > last", hold=("/**/cat",))
+    running = started(one)
+    message = json.loads(one.holds.recv(4096))
+    (held,) = (child for child in psutil.Process().children(recursive=True) if child.name() == "cat")
+    for number in (signal.SIGSTOP, signal.SIGCONT) * 3:
+        held.send_signal(number)
+        time.sleep(0.02)
+        assert held.name() == "cat"
+        # Waiting for its call to be answered: killable, which the kernel shows as uninterruptible once a signal came.
+        assert held.status() in (psutil.STATUS_SLEEPING, psutil.STATUS_DISK_SLEEP)
+    assert not any(event.fields.get("path", "").endswith("/last") for event in written(one))
+    one.holds.send(json.dumps({"go": message["held"]}).encode())
+    running.join()
+    assert [event.fields["path"] for event in one.calls()][-1].endswith("/last")
+    assert not [note for note in one.notes if "ran on" in note]
+
+
+def written(one) -> list[Event]:
+    """What the log holds by now."""
+    return list(log.follow(one.spec.place / "calls.jsonl", lambda: True))
