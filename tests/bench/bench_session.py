@@ -1,8 +1,8 @@
 """What being watched costs: wall time of programs in a session against bare, strace and the bare mechanism.
 
-Each round runs every way once, one after another, so that all of them see the same machine; medians of the ratios to
-bare in the same round. The time is the program's own, from its first command to its last: set-up and tear-down are
-measured apart, and so is putting the outcome on the disk against `cp -a`.
+Each round runs every way once, one after another and each on a new disk, so that all of them see the same machine;
+medians of the ratios to bare in the same round. The time is the program's own, from its first command to its last:
+set-up and tear-down are measured apart, and so is putting the outcome on the disk (`bench_commit`).
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ import sys
 import tarfile
 import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
+
+import disk
 
 ROUNDS = int(os.environ.get("ROUNDS", "5"))
 PYTHON = "/usr/bin/python3"
@@ -83,63 +84,58 @@ def material(place: Path) -> dict[str, str]:
     (sources / "Makefile").write_text("all: $(patsubst %.c,%.o,$(wildcard *.c))\n%.o: %.c\n\tgcc -O1 -c -o $@ $<\n")
     pip = f"{PYTHON} -m pip install -q --no-index --no-build-isolation --no-deps --target site ./benched"
     return {
-        "write 2,000 files": "mkdir written; ./write",
-        "unpack 5,000 files": "mkdir out; tar -xf tree.tar -C out",
-        "pip install of an sdist": f"{pip} 2>/dev/null",
-        "install a .deb with scripts": "cp -a empty root; "
-        "dpkg --root=$PWD/root --force-script-chrootless --force-not-root --log=/dev/null -i benched.deb >/dev/null",
+        "write 2,000 files": f"mkdir written; {place}/write",
+        "unpack 5,000 files": f"mkdir out; tar -xf {place}/tree.tar -C out",
+        "pip install of an sdist": f"cp -r {place}/benched .; {pip} 2>/dev/null",
+        "install a .deb with scripts": f"cp -a {place}/empty root; "
+        "dpkg --root=$PWD/root --force-script-chrootless --force-not-root --log=/dev/null "
+        f"-i {place}/benched.deb >/dev/null",
         "200 fork+exec": "i=0; while [ $i -lt 200 ]; do /bin/true; i=$((i+1)); done",
-        "gcc build of 100 files": "make -s -C sources",
-    }  # fmt: skip
+        "gcc build of 100 files": f"cp -r {place}/sources .; make -s -C sources",
+    }
 
 
-def ways(place: Path) -> dict[str, Callable[[Path], list[str]]]:
-    log = str(place / "strace.log")
-    pratique = [sys.executable, "-m", "pratique.cli.main", "run", "--refuse"]
+def ways() -> dict[str, list[str]]:
+    """What is put before the program; it runs on a disk of its own."""
     return {
-        "bare": lambda script: [str(script)],
-        "session": lambda script: [*pratique, str(script)],
-        "floor": lambda script: [*FLOOR, str(script)],
-        "strace -f": lambda script: ["strace", "-f", "-o", log, str(script)],
-        "strace --seccomp-bpf": lambda script: [
-            "strace", "-f", "--seccomp-bpf", "-e", f"trace={TRACED}", "-o", log, str(script)
-        ],
-    }  # fmt: skip
+        "bare": [],
+        "session": [sys.executable, "-m", "pratique.cli.main", "run", "--refuse"],
+        "floor": [*FLOOR],
+        "strace -f": ["strace", "-f", "-o", "strace.log"],
+        "strace --seccomp-bpf": ["strace", "-f", "--seccomp-bpf", "-e", f"trace={TRACED}", "-o", "strace.log"],
+    }
 
 
-def once(command: list[str], place: Path, stamps: str, environment: dict[str, str]) -> tuple[float, float]:
-    """Seconds the program took, and the whole command."""
-    for left in ("written", "out", "site", "root", "benched/build", "benched/benched.egg-info"):
-        shutil.rmtree(place / left, ignore_errors=True)
-    for left in (place / "sources").glob("*.o"):
-        left.unlink()
-    started = time.monotonic()
-    done = subprocess.run(
-        command, cwd=place, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
-    )
-    whole = time.monotonic() - started
-    times = [float(line.split()[1]) for line in (done.stdout + done.stderr).splitlines() if line.startswith(stamps)]
+def once(before: list[str], lines: str, place: Path) -> float:
+    """Seconds the program took by its own clock, from its first command to its last."""
+    with disk.fresh(place) as at:
+        script = at / "program.sh"
+        script.write_text(f"#!/bin/sh\nset -e\necho stamp $(date +%s.%N)\n{lines}\necho stamp $(date +%s.%N)\n")
+        script.chmod(0o755)
+        (at / "tmp").mkdir()
+        environment = {
+            **os.environ, "PRATIQUE_STATE": str(at / "state"), "TMPDIR": str(at / "tmp"), "PYTHONDONTWRITEBYTECODE": "1"
+        }  # fmt: skip
+        done = subprocess.run(
+            [*before, str(script)],
+            cwd=at, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+    times = [float(line.split()[1]) for line in (done.stdout + done.stderr).splitlines() if line.startswith("stamp ")]
     if len(times) != 2:
-        raise SystemExit(f"{command}: it did not come to its end\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
-    return times[1] - times[0], whole
+        raise SystemExit(f"{before}: it did not come to its end\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
+    return times[1] - times[0]
 
 
-def watching(place: Path, environment: dict[str, str]) -> None:
+def watching(place: Path) -> None:
     programs = material(place)
-    asked = ways(place)
-    if not shutil.which("strace"):
-        print("strace is not installed (apt-get install strace): its columns are missing")
-        asked = {name: way for name, way in asked.items() if not name.startswith("strace")}
+    asked = ways()
     columns = list(asked)[1:]
     print(f"{'program':<28} {'bare s':>8} " + " ".join(f"{name:>21}" for name in columns) + f" {'session/floor':>14}")
     for name, lines in programs.items():
-        script = place / "program.sh"
-        script.write_text(f"#!/bin/sh\nset -e\necho stamp $(date +%s.%N)\n{lines}\necho stamp $(date +%s.%N)\n")
-        script.chmod(0o755)
         taken: dict[str, list[float]] = {way: [] for way in asked}
         for _ in range(ROUNDS):
-            for way, command in asked.items():
-                taken[way].append(once(command(script), place, "stamp ", environment)[0])
+            for way, before in asked.items():
+                taken[way].append(once(before, lines, place))
         ratios = {
             way: statistics.median(one / bare for one, bare in zip(taken[way], taken["bare"], strict=True))
             for way in columns
@@ -169,11 +165,9 @@ def around(place: Path) -> None:
 def main() -> None:
     # On the disk, as an installer's files are: /tmp may be memory.
     with tempfile.TemporaryDirectory(prefix="pratique-bench-", dir="/var/tmp") as name:
-        place = Path(name)
-        environment = {**os.environ, "PRATIQUE_STATE": str(place / "state"), "PYTHONDONTWRITEBYTECODE": "1"}
-        os.environ["PRATIQUE_STATE"] = environment["PRATIQUE_STATE"]
-        around(place)
-        watching(place, environment)
+        os.environ["PRATIQUE_STATE"] = f"{name}/state"
+        around(Path(name))
+        watching(Path(name))
 
 
 if __name__ == "__main__":
