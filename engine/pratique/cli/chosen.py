@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,6 +15,14 @@ if TYPE_CHECKING:
     from pratique.host import Host
     from pratique.policy.model import Policy
     from pratique.recording import Recording
+
+
+def policy_option(parser: argparse.ArgumentParser, *, judge: str = "judge") -> None:
+    """`--policy FILE`, for what `policy` is given. `judge`: what the command does by it."""
+    parser.add_argument(
+        "--policy", action="append", default=[], metavar="FILE", type=Path,
+        help=f"{judge} by this policy instead of the one in force (repeatable)",
+    )  # fmt: skip
 
 
 def policy(paths: Sequence[Path], host: Host) -> Policy:

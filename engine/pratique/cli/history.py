@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import time
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -36,20 +37,26 @@ def run(args: argparse.Namespace) -> int:
     clear_up()
     if args.session:
         return show.show(args.session, details=args.details, as_json=args.json)
-    reports = history.latest(args.number)
-    if args.json:
-        import json
-
-        print(json.dumps([row(report) for report in reports], indent=2))
-        return 0
-    if not reports:
-        print("no sessions yet: `pratique run INSTALLER` makes the first")
-    for report in reports:
-        print(line(report))
+    put(
+        history.latest(args.number), as_json=args.json, none="no sessions yet: `pratique run INSTALLER` makes the first"
+    )
     return 0
 
 
-def row(report: Report) -> dict[str, Any]:
+def put(reports: Sequence[Report], *, as_json: bool, none: str) -> None:
+    """Print a list of sessions. `none`: what people are told when there are none."""
+    if as_json:
+        import json
+
+        print(json.dumps([_row(report) for report in reports], indent=2))
+        return
+    if not reports:
+        print(none)
+    for report in reports:
+        print(_line(report))
+
+
+def _row(report: Report) -> dict[str, Any]:
     """One session of a list, in JSON."""
     from pratique.run.fates import fate
 
@@ -68,7 +75,7 @@ def row(report: Report) -> dict[str, Any]:
     }
 
 
-def line(report: Report) -> str:
+def _line(report: Report) -> str:
     """One session of a list, for people."""
     from pratique.cli.plain import printable
     from pratique.policy.score import shown

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from pratique.cli import chosen
 from pratique.errors import UsageError
 
 if TYPE_CHECKING:
@@ -33,10 +34,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.epilog = _EPILOG
     parser.add_argument("session", nargs="?", type=Path, metavar="RECORDING|REPORT", help="what to explain")
     parser.add_argument("--event", metavar="'KIND FIELD=VALUE ...'", help="explain what one event would be")
-    parser.add_argument(
-        "--policy", action="append", default=[], metavar="FILE", type=Path,
-        help="explain by this policy instead of the one in force (repeatable)",
-    )  # fmt: skip
+    chosen.policy_option(parser, judge="explain")
     parser.add_argument("--json", action="store_true", help="print one JSON document")
 
 
@@ -72,7 +70,7 @@ def _is_report(path: Path) -> bool:
 
 def _recording(path: Path, policy_files: list[Path]) -> tuple[dict[str, Any], list[str]]:
     from pratique import judging
-    from pratique.cli import chosen, explained
+    from pratique.cli import explained
     from pratique.host import Host
     from pratique.policy import explain, wording
     from pratique.policy.compile import compile_policy
@@ -110,7 +108,7 @@ def _recording(path: Path, policy_files: list[Path]) -> tuple[dict[str, Any], li
 
 
 def _report(path: Path, policy_files: list[Path]) -> tuple[dict[str, Any], list[str]]:
-    from pratique.cli import chosen, explained
+    from pratique.cli import explained
     from pratique.host import Host
     from pratique.policy import explain, wording
     from pratique.policy.score import judge
@@ -202,7 +200,7 @@ def _finding(action: ActionPart) -> Finding:
 
 
 def _event(text: str, policy_files: list[Path]) -> tuple[dict[str, Any], list[str]]:
-    from pratique.cli import chosen, explained
+    from pratique.cli import explained
     from pratique.host import Host
     from pratique.policy import explain, wording
     from pratique.policy.compile import compile_policy

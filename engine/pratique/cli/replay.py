@@ -7,6 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pratique.cli import chosen
+from pratique.cli.standard_output import for_a_document
+
 if TYPE_CHECKING:
     from pratique.host import Host
     from pratique.policy.model import Policy
@@ -22,44 +25,25 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "examples:\n  pratique replay setup.rec\n  pratique replay setup.rec --policy ours.policy --json"
     )
     parser.add_argument("recording", metavar="RECORDING", type=Path, help="made with `pratique run --record FILE`")
-    parser.add_argument(
-        "--policy", action="append", default=[], metavar="FILE", type=Path,
-        help="judge by this policy instead of the one in force (repeatable)",
-    )  # fmt: skip
+    chosen.policy_option(parser)
     parser.add_argument("--details", action="store_true", help="with every change and the evidence in full")
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
 
 
 def run(args: argparse.Namespace) -> int:
-    if not args.json:
-        return _run(args, lambda _: None)
-    from pratique.cli.standard_output import for_a_document
-
-    with for_a_document() as print_document:
+    with for_a_document(wanted=args.json) as print_document:
         return _run(args, print_document)
 
 
 def _run(args: argparse.Namespace, print_document: Callable[[bytes], None]) -> int:
-    from pratique import judging, policies, recording
-    from pratique.errors import UsageError
+    from pratique import judging
     from pratique.host import Host
     from pratique.policy.compile import compile_policy
     from pratique.report import to_json
 
-    try:
-        kept = recording.read(args.recording)
-    except recording.RecordingError as error:
-        raise UsageError(str(error)) from None
-    except OSError as error:
-        raise UsageError(f"cannot read {args.recording}: {error.strerror}") from None
+    kept = chosen.recording(args.recording)
     host = Host.open()
-    vocabulary = host.vocabulary()
-    if args.policy:
-        policy = policies.load(args.policy, vocabulary=vocabulary)
-    else:
-        policy = policies.in_force(
-            vocabulary, name=host.role.policy or None, directories=[Path(place) for place in host.role.policies]
-        ).policy
+    policy = chosen.policy(args.policy, host)
     verdict = judging.judge(compile_policy(policy, home=kept.home), kept)
     conclusion = _conclude(kept, policy, verdict, host)
     if args.json:

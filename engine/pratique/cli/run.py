@@ -14,7 +14,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from pratique.cli import bounds
+from pratique.cli import beforehand, bounds, chosen
+from pratique.cli.standard_output import for_a_document
 from pratique.errors import NoRoomError, PratiqueError, UsageError
 
 if TYPE_CHECKING:
@@ -62,20 +63,8 @@ _OURS: Final = _WITH_VALUE | bounds.OPTIONS | {"--install", "--without", "--refu
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.usage = "pratique run [OPTIONS] INSTALLER [ARGUMENT...]\n       pratique run [OPTIONS] -- COMMAND..."
     parser.epilog = EPILOG
-    choice = parser.add_argument_group("decide beforehand (no question is asked)").add_mutually_exclusive_group()
-    choice.add_argument("--install", dest="flag", action="store_const", const="install", help="install everything")
-    choice.add_argument(
-        "--without", dest="flag", action="store_const", const="without", help="install without what is undesirable"
-    )
-    choice.add_argument("--refuse", dest="flag", action="store_const", const="refuse", help="install nothing")
-    parser.add_argument(
-        "--without-component", action="append", default=[], metavar="NAME",
-        help="leave this component out as a whole (repeatable; like --without, or with --install nothing else)",
-    )  # fmt: skip
-    parser.add_argument(
-        "--policy", action="append", default=[], metavar="FILE", type=Path,
-        help="judge by this policy instead of the one in force (repeatable)",
-    )  # fmt: skip
+    beforehand.configure(parser)
+    chosen.policy_option(parser)
     parser.add_argument(
         "--network", choices=["none", "observed", "host"], help="the network the program gets (default: the policy's)"
     )
@@ -149,11 +138,7 @@ def run(args: argparse.Namespace) -> int:
     if args.keep and args.flag:
         raise UsageError("--keep decides nothing, so it cannot go with a decision", hint="leave one of the two out")
     _check_outputs(args)
-    if args.json != "-":
-        return _run(args, lambda _: None)
-    from pratique.cli.standard_output import for_a_document
-
-    with for_a_document() as print_document:
+    with for_a_document(wanted=args.json == "-") as print_document:
         return _run(args, print_document)
 
 
@@ -166,13 +151,12 @@ def _run(args: argparse.Namespace, print_document: Callable[[bytes], None]) -> i
     from pratique.host import Host
 
     host = Host.open(args.host, disable=args.disable)
-    vocabulary = host.vocabulary()
     notes: tuple[str, ...] = ()
     if args.policy:
-        policy = policies.load(args.policy, vocabulary=vocabulary)
+        policy = chosen.policy(args.policy, host)
     else:
         in_force = policies.in_force(
-            vocabulary, name=host.role.policy or None, directories=[Path(place) for place in host.role.policies]
+            host.vocabulary(), name=host.role.policy or None, directories=[Path(place) for place in host.role.policies]
         )
         policy = in_force.policy
         if in_force.problems:
@@ -183,7 +167,7 @@ def _run(args: argparse.Namespace, print_document: Callable[[bytes], None]) -> i
     options = running.Options(
         command=(args.installer, *args.arguments),
         bare=args.bare,
-        flag=args.flag or ("without" if args.without_component else None),
+        flag=beforehand.flag(args),
         without_components=tuple(args.without_component),
         network=args.network,
         as_user=args.as_user,

@@ -9,11 +9,15 @@ from collections.abc import Callable, Iterator
 
 
 @contextlib.contextmanager
-def for_a_document() -> Iterator[Callable[[bytes], None]]:
+def for_a_document(*, wanted: bool = True) -> Iterator[Callable[[bytes], None]]:
     """Gives the one function that still writes to standard output. Plugins print, and so do programs they start.
 
-    The function raises `OSError` when the document cannot be written.
+    The function raises `OSError` when the document cannot be written. Where none is `wanted`, nothing is different, and
+    the function does nothing.
     """
+    if not wanted:
+        yield lambda _: None
+        return
     sys.stdout.flush()
     number = sys.stdout.fileno()
     kept = os.dup(number)

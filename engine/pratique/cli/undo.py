@@ -34,25 +34,19 @@ def run(args: argparse.Namespace) -> int:
     if args.list == bool(args.session):
         raise UsageError("expected the id of a session, or --list", hint="`pratique undo --list` shows what there is")
     clear_up()
-    return _list(args.json) if args.list else _undo(args.session, args.anyway, args.json)
+    if args.list:
+        _list(args.json)
+        return 0
+    return _undo(args.session, args.anyway, args.json)
 
 
-def _list(as_json: bool) -> int:
+def _list(as_json: bool) -> None:
     from pratique import history
-    from pratique.cli.history import line, row
+    from pratique.cli.history import put
     from pratique.run.fates import fate
 
     reports = [report for report in history.latest(history.MOST_REPORTS) if fate(report).can_be_undone]
-    if as_json:
-        import json
-
-        print(json.dumps([row(report) for report in reports], indent=2))
-        return 0
-    if not reports:
-        print("nothing is installed that could be undone")
-    for report in reports:
-        print(line(report))
-    return 0
+    put(reports, as_json=as_json, none="nothing is installed that could be undone")
 
 
 def _undo(beginning: str, anyway: bool, as_json: bool) -> int:
