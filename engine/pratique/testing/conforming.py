@@ -6,7 +6,6 @@ Every problem is a sentence that says what was found and what was expected.
 from __future__ import annotations
 
 import gc
-import importlib
 import os
 import sys
 import tempfile
@@ -17,7 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from pratique.events import STANDARD_KINDS, Event
-from pratique.host import Host, answers
+from pratique.host import Host, answers, loading
 from pratique.policy.model import Trust
 from pratique.subject import Subject
 from pratique.testing.odd import odd_session
@@ -56,7 +55,7 @@ def conforms(plugin: object, settings: Mapping[str, Any] | None = None) -> list[
     """
     if isinstance(plugin, str):
         try:
-            plugin = _imported(plugin)
+            plugin = loading.load(plugin)
         except BaseException as error:  # the containment border: whatever importing it raises is the finding
             return [f"it cannot be imported: {type(error).__name__}: {error}"]
     host = Host.of({"plugin": plugin}, {"plugin": settings or {}})
@@ -69,14 +68,6 @@ def conforms(plugin: object, settings: Mapping[str, Any] | None = None) -> list[
     problems += _observing(plugin, settings or {})
     problems += _left_behind(before, _surroundings())
     return list(dict.fromkeys(problems))
-
-
-def _imported(name: str) -> object:
-    module, _, attribute = name.partition(":")
-    found: object = importlib.import_module(module)
-    for part in filter(None, attribute.split(".")):
-        found = getattr(found, part)
-    return found
 
 
 def _kinds(host: Host) -> Iterator[str]:

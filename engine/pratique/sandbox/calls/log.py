@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import pwd
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -18,10 +17,10 @@ import msgspec
 
 from pratique.events import Event
 from pratique.recording import Process
+from pratique.sandbox import growing
 
 #: Bytes kept back before they are written.
 _TOGETHER: Final = 64 * 1024
-_PAUSE: Final = 0.05  # s between looks at a log that is still written
 _encode: Final = msgspec.json.Encoder().encode
 _decode: Final = msgspec.json.Decoder().decode
 
@@ -125,20 +124,4 @@ def _read(line: bytes) -> list[Any]:
 
 
 def _lines(path: Path, over: Callable[[], bool]) -> Iterator[list[Any]]:
-    while not path.exists():
-        if over() and not path.exists():
-            return
-        time.sleep(_PAUSE)
-    with path.open("rb") as file:
-        begun = b""
-        while True:
-            last = over()  # asked before reading: what was written up to the end is read then
-            for line in file:
-                if not line.endswith(b"\n"):
-                    begun += line
-                    continue
-                yield _read(begun + line)
-                begun = b""
-            if last:
-                return
-            time.sleep(_PAUSE)
+    return map(_read, growing.lines(path, over))

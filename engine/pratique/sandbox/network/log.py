@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final, TypeAlias
@@ -11,11 +10,11 @@ from typing import Final, TypeAlias
 import msgspec
 
 from pratique.events import Event
+from pratique.sandbox import growing
 
 NAME: Final = "network.jsonl"
 #: Records kept of one session. More than that is somebody trying to fill the disk.
 MOST: Final = 200_000
-_LOOK_AGAIN: Final = 0.05  # s
 
 
 class Resolved(msgspec.Struct, frozen=True, kw_only=True, tag="resolve", omit_defaults=True):
@@ -78,23 +77,7 @@ class Writer:
 
 def follow(path: Path, over: Callable[[], bool]) -> Iterator[Record]:
     """Every record, as it comes, until `over` says that nobody writes any more."""
-    while not path.exists():
-        if over():
-            return
-        time.sleep(_LOOK_AGAIN)
-    with open(path, "rb") as file:
-        beginning = b""
-        while True:
-            last = over()  # asked before reading: what was written up to then is read
-            for line in file:
-                if not line.endswith(b"\n"):
-                    beginning += line
-                    continue
-                yield _decode(beginning + line)
-                beginning = b""
-            if last:
-                return
-            time.sleep(_LOOK_AGAIN)
+    return map(_decode, growing.lines(path, over))
 
 
 def read(path: Path) -> Iterator[Record]:
