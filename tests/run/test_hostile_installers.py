@@ -21,6 +21,17 @@ def paths(report: dict) -> set[str]:
     return {effect["path"] for effect in report["effects"]}
 
 
+def begun(scene, script: Path) -> subprocess.Popen[str]:
+    """`pratique run --install`, under way: the installer has said "ready"."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "pratique.cli.main", "run", "--install", script],
+        env={**os.environ, **scene.environment}, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert process.stdout.readline() == "ready\n"
+    return process
+
+
 # -- ones that do not end, or badly -----------------------------------------------------------------------------------
 
 
@@ -389,12 +400,7 @@ def test_a_host_that_changes_meanwhile_keeps_its_own(scene, lines, change):
     (scene.home / "settings").write_text("before\n")
     (scene.home / "folder").mkdir()
     script = scene.script(*lines, "echo other > ~/other", "echo ready", "sleep 1")
-    process = subprocess.Popen(
-        [sys.executable, "-m", "pratique.cli.main", "run", "--install", script],
-        env={**os.environ, **scene.environment}, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
-    assert process.stdout.readline() == "ready\n"
+    process = begun(scene, script)
     change(scene.home)
     scene.start()
     _, err = process.communicate(timeout=60)
@@ -405,12 +411,7 @@ def test_a_host_that_changes_meanwhile_keeps_its_own(scene, lines, change):
 
 def test_an_installer_that_is_changed_while_it_runs(scene):
     script = scene.script("echo ready", "sleep 1", "touch ~/new")
-    process = subprocess.Popen(
-        [sys.executable, "-m", "pratique.cli.main", "run", "--install", script],
-        env={**os.environ, **scene.environment}, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
-    assert process.stdout.readline() == "ready\n"
+    process = begun(scene, script)
     with script.open("a") as file:
         file.write("# more\n")
     scene.start()
@@ -431,12 +432,7 @@ def test_an_installer_that_rewrites_itself_changes_only_its_copy(scene, refused)
 @pytest.mark.parametrize("number", [15, 1, 2])
 def test_a_signal_to_us_ends_the_session_in_good_order(scene, number):
     script = scene.script("echo ready", "trap '' TERM HUP INT", "while :; do sleep 0.2; done")
-    process = subprocess.Popen(
-        [sys.executable, "-m", "pratique.cli.main", "run", "--install", script],
-        env={**os.environ, **scene.environment}, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
-    assert process.stdout.readline() == "ready\n"
+    process = begun(scene, script)
     process.send_signal(number)
     _, err = process.communicate(timeout=30)
     assert process.returncode == 130, err

@@ -5,6 +5,7 @@ All of them in one session, as root and (see test_as_user) as an ordinary user.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import socket
@@ -66,24 +67,30 @@ def tried(program: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[T
     for name in FILES:
         (host / name).write_text(CONTENT)
     os.mkfifo(host / "fifo")
-    reader = os.open(host / "fifo", os.O_RDONLY | os.O_NONBLOCK)
-    # Left open on purpose, and inheritable: none of it may get in.
-    secret = os.open(host / "file", os.O_RDWR)
-    os.set_inheritable(secret, True)
-    outsider = subprocess.Popen(["sleep", "600"], start_new_session=True)
-    mark = f"pratique-outside-{outsider.pid}"
-    listening = [_listen(place) for place in _socket_places(host, mark)]
     libc = ctypes.CDLL(None, use_errno=True)
-    shared = libc.shmget(outsider.pid | 0x50000000, 4096, 0o1666)
-    assert shared >= 0
-    Path("/dev/shm", mark).write_text("x")
     add_key, keyctl = _NUMBERS[os.uname().machine]
-    key = libc.syscall(add_key, b"user", b"pratique-outside", b"x", 1, _USER_KEYRING)
-    assert key > 0
-    before = _settings()
-    limits = Path(f"/proc/{outsider.pid}/limits").read_text()
-    clock = host.stat().st_ctime_ns
-    try:
+    with contextlib.ExitStack() as end:  # each thing is gone afterwards, also where the next cannot be made
+        reader = os.open(host / "fifo", os.O_RDONLY | os.O_NONBLOCK)
+        end.callback(os.close, reader)
+        # Left open on purpose, and inheritable: none of it may get in.
+        secret = os.open(host / "file", os.O_RDWR)
+        end.callback(os.close, secret)
+        os.set_inheritable(secret, True)
+        outsider = end.enter_context(subprocess.Popen(["sleep", "600"], start_new_session=True))
+        end.callback(outsider.kill)
+        mark = f"pratique-outside-{outsider.pid}"
+        listening = [end.enter_context(_listening(place)) for place in _socket_places(host, mark)]
+        shared = libc.shmget(outsider.pid | 0x50000000, 4096, 0o1666)
+        assert shared >= 0
+        end.callback(libc.shmctl, shared, 0, None)
+        end.callback(Path("/dev/shm", mark).unlink, missing_ok=True)
+        Path("/dev/shm", mark).write_text("x")
+        key = libc.syscall(add_key, b"user", b"pratique-outside", b"x", 1, _USER_KEYRING)
+        assert key > 0
+        end.callback(libc.syscall, keyctl, _KEYCTL_UNLINK, key, _USER_KEYRING)
+        before = _settings()
+        limits = Path(f"/proc/{outsider.pid}/limits").read_text()
+        clock = host.stat().st_ctime_ns
         results = _run(program, host, outsider.pid)
         after = _settings()
         assert host.stat().st_ctime_ns == clock, "something was made or removed in the host's directory"
@@ -104,19 +111,6 @@ def tried(program: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[T
             keys_made=keyring,
             sockets_reached=[str(one.getsockname()) for one in listening if _was_reached(one)],
         )
-    finally:
-        outsider.kill()
-        outsider.wait()
-        libc.syscall(keyctl, _KEYCTL_UNLINK, key, _USER_KEYRING)
-        libc.shmctl(shared, 0, None)
-        Path("/dev/shm", mark).unlink()
-        os.close(secret)
-        os.close(reader)
-        for one in listening:
-            name = one.getsockname()
-            one.close()
-            if isinstance(name, str):
-                Path(name).unlink(missing_ok=True)
 
 
 def _settings() -> dict[str, bytes]:
@@ -129,12 +123,18 @@ def _socket_places(host: Path, mark: str) -> list[str]:
     return [*places, f"/run/{mark}"] if os.geteuid() == 0 else places
 
 
-def _listen(place: str) -> socket.socket:
-    one = socket.socket(socket.AF_UNIX)
-    one.bind(place)
-    one.listen()
-    one.setblocking(False)
-    return one
+@contextlib.contextmanager
+def _listening(place: str) -> Iterator[socket.socket]:
+    """Somebody at that place, which is gone afterwards. One that begins with a zero byte is in no file system."""
+    with socket.socket(socket.AF_UNIX) as one:
+        one.bind(place)
+        try:
+            one.listen()
+            one.setblocking(False)
+            yield one
+        finally:
+            if not place.startswith("\0"):
+                Path(place).unlink(missing_ok=True)
 
 
 def _was_reached(listening: socket.socket) -> bool:
