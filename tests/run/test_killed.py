@@ -28,8 +28,8 @@ pytestmark = pytest.mark.root
 #: Step -> where it begins, and which of our processes there are by then.
 STEPS = {
     "laying out the place": ("quarantine.Quarantine._prepare", ("controller",)),
-    "making name spaces": ("inside._make_namespaces", ("controller", "keeper")),
-    "process 1 begins": ("inside._first", ("controller", "keeper", "first")),
+    "making name spaces": ("keeper._make_namespaces", ("controller", "keeper")),
+    "process 1 begins": ("keeper.be_process_1", ("controller", "keeper", "first")),
     "mounting": ("furnish.dev", ("controller", "keeper", "first")),
     "stepping in": ("linux.pivot_root_here", ("controller", "keeper", "first")),
     "becoming the user": ("privileges.become", ("controller", "keeper", "first")),
@@ -40,12 +40,13 @@ STEPS = {
 
 DRIVER = """
 import os, sys
-from pratique.sandbox import conduct, furnish, inside, linux, privileges, quarantine
+from pratique.sandbox import conduct, furnish, linux, privileges, quarantine
+from pratique.sandbox.inside import keeper
 say, go, place = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3].split(".")
 holder, name = globals()[place[0]], place[-1]
 for inner in place[1:-1]:
     holder = getattr(holder, inner)
-original, close_all_but = getattr(holder, name), inside.close_all_but
+original, close_all_but = getattr(holder, name), keeper.close_all_but
 def stopped(*arguments, **settings):
     if not os.get_inheritable(go):
         return original(*arguments, **settings)
@@ -54,7 +55,7 @@ def stopped(*arguments, **settings):
     os.read(go, 1)
     return original(*arguments, **settings)
 setattr(holder, name, stopped)
-inside.close_all_but = lambda *kept: close_all_but(*kept, say, go)
+keeper.close_all_but = lambda *kept: close_all_but(*kept, say, go)
 from pratique.cli.main import main
 sys.argv = ["pratique", *sys.argv[4:]]
 sys.exit(main())

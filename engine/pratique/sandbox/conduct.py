@@ -14,10 +14,11 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from pratique.errors import CannotError, PratiqueError, UsageError
-from pratique.sandbox import hidden, inside
+from pratique.sandbox import hidden
 from pratique.sandbox.companions import Company
 from pratique.sandbox.hidden import Hidden
-from pratique.sandbox.inside import Job
+from pratique.sandbox.inside.job import Job
+from pratique.sandbox.inside.keeper import keep
 from pratique.sandbox.mending import mend
 from pratique.sandbox.processes import Sampler
 from pratique.sandbox.space import Watch
@@ -79,7 +80,7 @@ class Conductor:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         keeper = os.fork()
         if keeper == 0:
-            inside.keep(self._job, theirs)
+            keep(self._job, theirs)
         theirs.close()
         ended = os.pidfd_open(keeper)
         try:

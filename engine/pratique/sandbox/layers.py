@@ -1,8 +1,8 @@
 """Which file systems make up the quarantine's root: what is overlaid, what is only shown, what is covered.
 
-Planning from the machine's mount table; `inside` carries the steps out in order. As root one overlay holds `/`, and
-each real file system mounted below it gets its own. An ordinary user cannot overlay a directory with mounts below it
-(the kernel calls them locked), so the root is a read-only skeleton with one overlay a top-level directory, and a
+Planning from the machine's mount table; `inside.root` carries the steps out in order. As root one overlay holds `/`,
+and each real file system mounted below it gets its own. An ordinary user cannot overlay a directory with mounts below
+it (the kernel calls them locked), so the root is a read-only skeleton with one overlay a top-level directory, and a
 directory with mounts below it becomes a skeleton itself.
 """
 

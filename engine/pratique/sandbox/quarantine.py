@@ -33,7 +33,7 @@ from pratique.sandbox.conduct import Conductor, OnOutput, OnTick
 from pratique.sandbox.effects import read_effects
 from pratique.sandbox.environment import without_ways_out
 from pratique.sandbox.hidden import Hidden
-from pratique.sandbox.inside import Job
+from pratique.sandbox.inside.job import Job
 from pratique.sandbox.layers import Layer
 from pratique.sandbox.mending import has_admin
 from pratique.sandbox.network import log

@@ -1,0 +1,122 @@
+"""Process 1 of a session: its root, its program, and whatever the program leaves to it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import signal
+import socket
+import time
+from pathlib import Path
+from typing import Final, NoReturn
+
+from pratique.sandbox import cgroups, companions, hidden, linux, privileges
+from pratique.sandbox.calls import supervisor
+from pratique.sandbox.calls.opens import mark
+from pratique.sandbox.inside.job import Job, Reporter
+from pratique.sandbox.inside.program import become_program
+from pratique.sandbox.inside.root import build_root
+
+#: After the program has ended, what it left running gets this long to end by itself, s.
+GRACE: Final = 0.3
+
+
+def be_process_1(job: Job, report: Reporter, keeper: int, link: socket.socket | None) -> NoReturn:
+    """Its whole life. `keeper`: a pidfd of the keeper; `link`: to the supervisor of calls."""
+    with report.or_fail():
+        linux.prctl(linux.PR_SET_PDEATHSIG, signal.SIGKILL)
+        if select.select([keeper], [], [], 0)[0]:
+            os._exit(125)  # it was killed before its death could be heard of
+        os.close(keeper)
+        os.setsid()
+        report.step = "control groups"
+        cgroups.join(job.groups)
+        linux.unshare(linux.CLONE_NEWCGROUP)  # now, so that the session's group is the topmost it sees
+        privileges.spare_from_memory_killer()
+        report.step = "companions"
+        beside = companions.start(job.seats, mapped=job.mapped)
+        notes = build_root(job, report)
+        report.step = "pivot"
+        os.chdir(job.spec.place / "root")
+        linux.pivot_root_here()
+        if job.spec.network == "none":
+            report.step = "loopback"
+            linux.raise_loopback()
+        report.step = "terminal"
+        processes = os.open("/proc", os.O_RDONLY | os.O_DIRECTORY)
+        opens, numbers = hidden.watch((*job.stand_ins, *job.covered))
+        descriptors = [processes, opens]
+        slave = None
+        if job.output is None:
+            controlling, number = linux.open_terminal("/dev/ptmx")
+            slave = os.open(f"/dev/pts/{number}", os.O_RDWR | os.O_NOCTTY)
+            if not job.mapped:
+                os.fchown(slave, job.spec.uid, -1)
+            descriptors.append(controlling)
+        report.send({"ready": numbers, "notes": notes}, tuple(descriptors))
+        for descriptor in descriptors:
+            os.close(descriptor)
+        report.channel.recv(16)  # until the controller has looked at all that: not a moment of the program is missed
+        linux.prctl(linux.PR_SET_DUMPABLE, 0)  # its memory is the controller's: not for the program to read
+        report.step = "program"
+        watched = () if job.mapped else (*job.stand_ins, *job.covered)
+        seen = None if job.mapped or link is None else mark((one.path for one in watched), mounted=("/proc",))
+        program = os.fork()
+        if program == 0:
+            become_program(job, slave, report, link)
+        if link is not None:
+            supervisor.introduce(program, link, seen)
+            link.close()
+        for descriptor in (*(job.output or ()), *(() if slave is None else (slave,))):
+            os.close(descriptor)
+        privileges.keep_only(frozenset())
+        _reap(program, beside, report)
+    os._exit(0)
+
+
+def _reap(program: int, beside: dict[int, str], report: Reporter) -> None:
+    """Until the program has ended, and what it left running has had its time. `beside`: the companions, by pid."""
+    lost = []
+    while True:
+        pid, status = os.waitpid(-1, 0)
+        if pid == program:
+            break
+        if pid in beside:
+            lost.append(beside.pop(pid))
+    report.send({"ended": os.waitstatus_to_exitcode(status)})
+    deadline = time.monotonic() + GRACE
+    left = 0
+    with contextlib.suppress(ChildProcessError):  # none left
+        while time.monotonic() < deadline:
+            pid, _ = os.waitpid(-1, os.WNOHANG)
+            if pid in beside:
+                lost.append(beside.pop(pid))
+            elif pid == 0:
+                if beside and _running() == len(beside):
+                    break  # nothing but them
+                time.sleep(0.005)
+        left = _running() - len(beside)
+    companions.end(beside)
+    report.send({"left": left, "tasks": 0 if beside or lost else _tasks(), "lost": lost})
+
+
+def _tasks() -> int:
+    """How many processes and threads there have been besides this one: pids of a new namespace are given out in order.
+
+    The last one given out stands at the end of /proc/loadavg (proc_loadavg(5)), counted in the reader's own namespace.
+    """
+    try:
+        return int(Path("/proc/loadavg").read_bytes().split()[-1]) - 1
+    except (OSError, ValueError, IndexError):
+        return 0  # the program may have put something else there
+
+
+def _running() -> int:
+    """How many processes there are besides this one; those that ended and wait to be reaped do not count."""
+    count = 0
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit() and entry.name != "1":
+            with contextlib.suppress(OSError):
+                count += (entry / "stat").read_bytes().rpartition(b")")[2].split()[0] not in (b"Z", b"X")
+    return count
