@@ -113,14 +113,21 @@ def test_another_thread_interrupts(quarantine):
     assert running("1618") == []
 
 
-def test_a_failing_callback_ends_the_session_first(quarantine):
+@pytest.mark.parametrize("when", ["on_start", "on_tick"])
+def test_a_failing_callback_ends_the_session_first(quarantine, when):
     def fail(*_: object) -> None:
         raise RuntimeError("the caller's own")
 
     with pytest.raises(RuntimeError, match="own"):
-        quarantine("sh", "-c", "sleep 1414").run(on_tick=fail)
+        quarantine("sh", "-c", "sleep 1414").run(**{when: fail})
     assert running("1414") == []
     assert mounts() == []
+
+
+def test_the_start_is_told_before_the_program_begins(quarantine):
+    order = []
+    quarantine("echo", "x").run(on_start=lambda: order.append(b""), on_output=lambda data, _: order.append(data))
+    assert order == [b"", b"x\n"]
 
 
 def test_progress_is_told(quarantine):

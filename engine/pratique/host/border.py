@@ -38,11 +38,12 @@ class _Job:
 
 
 class _Worker:
-    __slots__ = ("jobs",)
+    __slots__ = ("jobs", "thread")
 
     def __init__(self) -> None:
         self.jobs: SimpleQueue[_Job | None] = SimpleQueue()
-        threading.Thread(target=self._work, name="pratique-plugin", daemon=True).start()
+        self.thread = threading.Thread(target=self._work, name="pratique-plugin", daemon=True)
+        self.thread.start()
 
     def _work(self) -> None:
         while (job := self.jobs.get()) is not None:
@@ -52,7 +53,17 @@ class _Worker:
 
 
 _idle: list[_Worker] = []
+
+
 os.register_at_fork(after_in_child=_idle.clear)  # threads do not survive a fork
+
+
+def rest() -> None:
+    """End the threads that wait for another call, before a fork: the child would keep for ever what one held then."""
+    while _idle:
+        worker = _idle.pop()
+        worker.jobs.put(None)
+        worker.thread.join()
 
 
 def here(function: Callable[..., Any], arguments: Mapping[str, Any], *, person_may_interrupt: bool = False) -> Outcome:

@@ -14,7 +14,7 @@ import msgspec
 from pratique import meaning, places
 from pratique.errors import NoRoomError
 from pratique.hookspecs import Launch
-from pratique.host import Host
+from pratique.host import Host, border
 from pratique.merging import merge
 from pratique.observing import Observers
 from pratique.policy.model import NetworkRule, Policy
@@ -92,11 +92,13 @@ def watch(
         session.bring([one for answer in host.call("agents", each=each) for one in answer.value])
         quarantine.accompany(one for answer in host.call("companions", each=each) for one in answer.value)
         observers = Observers(host, session.view, places.sessions())
-        observers.start()
+        border.rest()
         face.started(subject, launch)
         try:
             ended = quarantine.run(
-                on_tick=lambda progress: face.progress(progress, observers.count), on_output=face.output
+                on_start=observers.start,
+                on_tick=lambda progress: face.progress(progress, observers.count),
+                on_output=face.output,
             )
         finally:
             face.ended()

@@ -25,6 +25,7 @@ from pratique.sandbox.space import Watch
 from pratique.sandbox.spec import TAIL_KEPT, Ended, Progress
 from pratique.sandbox.terminal import Feed, Keyboard, Terminal
 
+OnStart = Callable[[], object]
 OnTick = Callable[[Progress], object]
 OnOutput = Callable[[bytes, int], object]  # bytes, and 1 for stdout (or the terminal), 2 for stderr
 
@@ -41,6 +42,7 @@ class Conductor:
         job: Job,
         *,
         room: Watch,
+        on_start: OnStart | None,
         on_tick: OnTick | None,
         on_output: OnOutput,
         on_open: Callable[[str], None],
@@ -49,6 +51,7 @@ class Conductor:
     ) -> None:
         self._job = job
         self._room = room
+        self._on_start = on_start
         self._on_tick = on_tick
         self._on_output = on_output
         self._on_open = on_open
@@ -87,6 +90,8 @@ class Conductor:
             for descriptor in self._job.output or ():
                 os.close(descriptor)
             self._company.started()
+            if self._on_start is not None:
+                self._on_start()
             proc, opens, *controlling = self._await_ready(ours)
             self._company.await_ready()
             sampler = Sampler(proc, started)

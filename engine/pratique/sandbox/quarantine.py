@@ -29,7 +29,7 @@ from pratique.sandbox.calls.supervisor import Watching
 from pratique.sandbox.calls.supervisor import descriptors as supervisor_descriptors
 from pratique.sandbox.commit import commit
 from pratique.sandbox.companions import Company
-from pratique.sandbox.conduct import Conductor, OnOutput, OnTick
+from pratique.sandbox.conduct import Conductor, OnOutput, OnStart, OnTick
 from pratique.sandbox.effects import read_effects
 from pratique.sandbox.environment import without_ways_out
 from pratique.sandbox.hidden import Hidden
@@ -103,11 +103,15 @@ class Quarantine:
 
     # -- running ------------------------------------------------------------------------------------------------------
 
-    def run(self, *, on_tick: OnTick | None = None, on_output: OnOutput | None = None) -> Ended:
+    def run(
+        self, *, on_start: OnStart | None = None, on_tick: OnTick | None = None, on_output: OnOutput | None = None
+    ) -> Ended:
         """Run the program to its end; afterwards nothing it started runs any more.
 
-        `on_tick` is called five times a second. `on_output` gets the program's output as it comes, with 1 for stdout
-        (or the terminal) and 2 for stderr; the default writes it to ours. What either raises ends the session.
+        `on_start` is called once the session's process has been forked, before the program begins: the place to start
+        threads. `on_tick` is called five times a second. `on_output` gets the program's output as it comes, with 1 for
+        stdout (or the terminal) and 2 for stderr; the default writes it to ours. What any of them raises ends the
+        session.
 
         Raises `CannotError` (this machine or user cannot; nothing ran), `UsageError` (no such program or directory),
         `NoRoomError` (it was stopped, and nothing runs any more).
@@ -117,13 +121,16 @@ class Quarantine:
         room.begin()
         with leftovers.held(place) as held, cgroups.made(place, bounds) as group:
             try:
-                return self._run(room, held, group, on_tick, on_output or _write_through)
+                return self._run(room, held, group, on_start, on_tick, on_output or _write_through)
             finally:
                 self._over.set()
                 self._company.end()
                 self.notes = (*self.notes, *group.unbounded(), *group.told())
 
-    def _run(self, room: Watch, held: int, group: cgroups.Group, on_tick: OnTick | None, on_output: OnOutput) -> Ended:
+    def _run(
+        self, room: Watch, held: int, group: cgroups.Group, on_start: OnStart | None, on_tick: OnTick | None,
+        on_output: OnOutput,
+    ) -> Ended:  # fmt: skip
         spec = self.spec
         mapped = not has_admin()
         terminal = _person() if spec.attended else None
@@ -161,6 +168,7 @@ class Quarantine:
             self._conductor = Conductor(
                 job,
                 room=room,
+                on_start=on_start,
                 on_tick=on_tick,
                 on_output=on_output,
                 on_open=self.opened.put,

@@ -88,9 +88,8 @@ def watch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Watch]:
         quarantine.accompany([one for answer in host.call("companions", session=session) for one in answer.value])
         assert host.failures() == ()
         observers = Observers(host, session.view, tmp_path)
-        observers.start()
         output: list[bytes] = []
-        ended = quarantine.run(on_output=lambda data, _: output.append(data))
+        ended = quarantine.run(on_start=observers.start, on_output=lambda data, _: output.append(data))
         session.end((), (), ended.processes)
         logs, runs = observers.finish()
         events = [event for log in logs for event in log]
