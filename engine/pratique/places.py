@@ -7,9 +7,13 @@ Root's state is the machine's (`/var/lib/pratique`, `/etc/pratique`); a person's
 from __future__ import annotations
 
 import os
+import shlex
 from pathlib import Path
+from typing import Final
 
 from pratique.errors import CannotError
+
+_ELSEWHERE: Final = "PRATIQUE_STATE names another directory for decisions, history and sessions"
 
 
 def state() -> Path:
@@ -50,6 +54,36 @@ def _made(place: Path) -> Path:
     except OSError as error:
         raise CannotError(
             f"nothing can be kept in {place}: {(error.strerror or str(error)).lower()}",
-            hint="PRATIQUE_STATE names another directory for decisions, history and sessions",
+            hint=_ELSEWHERE,
         ) from None
+    if not os.access(place, os.R_OK | os.W_OK | os.X_OK):
+        raise _not_ours(place)
     return place
+
+
+def not_ours(error: PermissionError) -> CannotError | None:
+    """What a refused access means where it is to something in the state; None when it is not in there."""
+    if not isinstance(error.filename, str):
+        return None
+    try:
+        top = state()
+    except CannotError as cannot:
+        return cannot
+    place = Path(error.filename)
+    return _not_ours(place) if top in place.parents else None
+
+
+def _not_ours(place: Path) -> CannotError:
+    """As after one command as root with this person's state: what root made there nobody else may use."""
+    mend = f"sudo chown -R {os.geteuid()}:{os.getegid()} {shlex.quote(str(place))}"
+    return CannotError(
+        f"{place} {_owner(place)}, and may not be used by the one who runs this",
+        hint=f"if it is yours: {mend}; {_ELSEWHERE}",
+    )
+
+
+def _owner(place: Path) -> str:
+    try:
+        return f"belongs to the user {place.lstat().st_uid}"
+    except OSError:
+        return "belongs to somebody else"

@@ -14,7 +14,7 @@ import sys
 from collections.abc import Sequence
 from typing import Final
 
-from pratique import __version__
+from pratique import __version__, places
 from pratique.cli import plain
 from pratique.errors import NoRoomError, PolicyError, PratiqueError, UsageError
 
@@ -103,7 +103,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             where = f" for {error.filename}" if error.filename else ""
             return _complain(NoRoomError(f"no room on the disk{where}", hint="free some, and run the command again"))
-        return _crash(words)
+        refused = places.not_ours(error) if isinstance(error, PermissionError) else None
+        return _complain(refused) if refused else _crash(words)
     except Exception:  # the border of the program: anything that gets here is a fault of ours
         return _crash(words)
 
