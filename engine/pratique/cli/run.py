@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from pratique.cli import beforehand, bounds, chosen
+from pratique.cli import beforehand, bounds, chosen, piped
 from pratique.cli.standard_output import for_a_document
 from pratique.errors import NoRoomError, PratiqueError, UsageError
 
@@ -179,6 +179,8 @@ def _run(args: argparse.Namespace, print_document: Callable[[bytes], None]) -> i
         attended=attended,
         typed=shlex.join(["run", *args.typed]),
     )
+    if not attended:
+        piped.refuse(options.command, bare=options.bare)
     clear_up()
     with asked_to_end():
         result = running.run(options, policy, host, face, notes=notes)
@@ -192,6 +194,8 @@ def _run(args: argparse.Namespace, print_document: Callable[[bytes], None]) -> i
         outputs.append((args.json, lambda: Path(args.json).write_bytes(reporting.to_json(result.report))))
     failed = _keep(outputs)
     face.finish(result)
+    if not attended and (missed := piped.missed(options.command, bare=options.bare)):
+        print(f"pratique: {missed}", file=sys.stderr)
     if args.keep and result.report.ended == "completed":
         session = result.report.id
         print(f"kept: `pratique commit {session}` decides it, `pratique discard {session}` removes it", file=sys.stderr)
