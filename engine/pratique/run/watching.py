@@ -23,7 +23,7 @@ from pratique.run import outcomes
 from pratique.run.covering import coverage
 from pratique.run.options import Face, Options
 from pratique.run.preparing import Person
-from pratique.sandbox import environment, probes
+from pratique.sandbox import environment, probes, rights
 from pratique.sandbox.network import log, summary
 from pratique.sandbox.quarantine import Quarantine
 from pratique.sandbox.spec import MOST_PROCESSES, Ended, Spec
@@ -141,6 +141,7 @@ def watch(
             *summary.notes(spec.place / log.NAME),
             *outcomes.notes(merged.events),
             *probes.notes(merged.events, whose.processes),
+            *rights.notes(merged.events),
             *blind,
         ),
         ended=_how(ended, options),

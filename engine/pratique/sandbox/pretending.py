@@ -1,9 +1,9 @@
 """Programs that talk to what a session has not: the service manager, the firewall, the kernel's modules.
 
-Where the plan emulates what such a program asks for, a stand-in takes its place in the session, in the same layer as
-those of hidden files. It asks the supervisor of calls whether this command is one to be pretended, and if so ends well;
-if not it executes the real program, which lies in a private directory. `systemctl enable` stays real that way: links
-are made, and belong to what the installer leaves.
+A stand-in takes such a program's place in the session, in the same layer as those of hidden files. Where the plan
+emulates what the program asks for, it asks the supervisor of calls whether this command is one to be pretended, and if
+so ends well; if not it executes the real program, which lies in a private directory. `systemctl enable` stays real that
+way: links are made, and belong to what the installer leaves. Programs that give rights have theirs in `rights`.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
 from pratique.policy.model import Step
-from pratique.sandbox import linux
+from pratique.sandbox import linux, rights
 from pratique.sandbox.calls.commands import FIREWALLS, MODULES
 from pratique.sandbox.calls.context import PRETEND, STAND_IN
 from pratique.sandbox.calls.context import REAL as _REAL
@@ -29,7 +29,8 @@ REAL: Final = os.fsdecode(_REAL).rstrip("/")
 
 SCRIPT: Final = (
     STAND_IN
-    + f"""if true 2>/dev/null >{PRETEND}; then exit 0; fi
+    + f"""what this command asks for is not done here.
+if true 2>/dev/null >{PRETEND}; then exit 0; fi
 exec "{REAL}/${{0##*/}}" "$@"
 """.encode()
 )
@@ -44,9 +45,13 @@ _PROGRAMS: Final = {"service.control": _SERVICE, "firewall.change": FIREWALLS, "
 
 
 class StandIn(msgspec.Struct, frozen=True):
-    """`path`: the program's, its directory's links resolved; `target`: where it leads when it is a link itself."""
+    """`path`: the program's, its directory's links resolved; `target`: where it leads when it is a link itself.
+
+    `script`: what is executed in its place.
+    """
 
     path: str
+    script: bytes
     target: str = ""
 
     @property
@@ -54,13 +59,13 @@ class StandIn(msgspec.Struct, frozen=True):
         return self.path.rpartition("/")[2]
 
 
-def find(emulate: Iterable[Step]) -> tuple[StandIn, ...]:
-    """The programs this machine has that ask for what is to be emulated."""
+def find(emulate: Iterable[Step], others: Mapping[str, bytes]) -> tuple[StandIn, ...]:
+    """The programs this machine has that ask for what is to be emulated, and `others`, with the scripts for those."""
     kinds = {kind for step in emulate for kind in step.kinds}
-    names = sorted(name for kind in _PROGRAMS.keys() & kinds for name in _PROGRAMS[kind])
+    scripts = {name: SCRIPT for kind in _PROGRAMS.keys() & kinds for name in _PROGRAMS[kind]} | dict(others)
     found: dict[str, StandIn] = {}
     for directory in dict.fromkeys(os.path.realpath(one) for one in _DIRECTORIES):
-        for name in names:
+        for name in sorted(scripts):
             path = f"{directory}/{name}"
             try:
                 mode = Path(path).lstat().st_mode
@@ -68,7 +73,7 @@ def find(emulate: Iterable[Step]) -> tuple[StandIn, ...]:
             except OSError:
                 continue  # not here, or a link that leads nowhere
             if target or stat.S_ISREG(mode):
-                found[path] = StandIn(path, target)
+                found[path] = StandIn(path, scripts[name], target)
     return tuple(found.values())
 
 
@@ -80,7 +85,7 @@ def fill(root: Path, wanted: Iterable[StandIn], among: Iterable[Layer]) -> None:
         assert layer is not None, "only what lies in one overlay is wanted"
         file = root / str(layer.number) / one.path.removeprefix(layer.at.rstrip("/") + "/")
         status = file.stat()
-        file.write_bytes(SCRIPT)
+        file.write_bytes(one.script)
         file.chmod(0o755)
         os.utime(file, ns=(status.st_atime_ns, status.st_mtime_ns))
 
@@ -102,10 +107,8 @@ def keep_real(root: Path, wanted: Iterable[StandIn]) -> None:
         else:
             here.touch()
             linux.bind(one.path, str(here), read_only=True)
+    linux.bind(str(real), str(real), read_only=True, recursive=True)  # what is executed there is not told again
 
 
 def is_stand_in(sha256: str) -> bool:
-    return sha256 == _SHA256
-
-
-_SHA256: Final = hashlib.sha256(SCRIPT).hexdigest()
+    return sha256 in {hashlib.sha256(script).hexdigest() for script in (SCRIPT, *rights.scripts().values())}

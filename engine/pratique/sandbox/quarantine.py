@@ -21,7 +21,7 @@ from pratique.errors import CannotError
 from pratique.events import Event
 from pratique.hookspecs import Companion
 from pratique.recording import Effect
-from pratique.sandbox import cgroups, hidden, layers, leftovers, pretending, restored
+from pratique.sandbox import cgroups, hidden, layers, leftovers, pretending, restored, rights
 from pratique.sandbox.beneath import Beneath
 from pratique.sandbox.calls import elf, listener
 from pratique.sandbox.calls import log as calllog
@@ -138,7 +138,7 @@ class Quarantine:
             steps = layers.plan_as_user(layers.mounts(), _own_places(spec), (spec.home, spec.directory))
         else:
             steps = layers.plan_as_root(layers.mounts(), _own_places(spec))
-        pretended = tuple(one for one in self._to_pretend() if layers.in_one_layer(one.path, steps))
+        pretended = tuple(one for one in self._to_pretend(mapped) if layers.in_one_layer(one.path, steps))
         kept = self._prepare(mapped, layers.layers(steps), pretended)
         overlaid = [one for one in kept.hidden if layers.in_one_layer(one.path, steps)]
         readers: tuple[int, int] | None = None
@@ -185,9 +185,11 @@ class Quarantine:
                 self._company.end(self._conductor.lost)
                 self._conductor = None
 
-    def _to_pretend(self) -> tuple[StandIn, ...]:
+    def _to_pretend(self, mapped: bool) -> tuple[StandIn, ...]:
         """Programs that get a stand-in: none where there is no supervisor whom a stand-in could ask."""
-        return pretending.find(self.spec.emulate) if listener.available() else ()
+        if not listener.available():
+            return ()
+        return pretending.find(self.spec.emulate, rights.stand_ins(self.spec.uid, mapped=mapped))
 
     def _watching(self, pretended: tuple[StandIn, ...]) -> Watching | None:
         """What the supervisor is told; None when this kernel has no way to ask one."""

@@ -24,6 +24,7 @@ _BUILDS = {
     "crowd": ("gcc", "-pthread"),
     "faults": ("gcc", "-pthread"),
     "quiet-static": ("gcc", "-static"),
+    "preloaded": ("gcc", "-shared", "-fPIC"),
 }
 
 

@@ -104,6 +104,27 @@ def test_a_stand_in_is_no_effect_and_never_replaces_the_real_program(pretended):
     assert program.stat() == before
 
 
+def test_a_stand_in_makes_way_for_no_program_but_its_own(pretended, build):
+    """Only that is not told again: what a library in its process executes by a way through the same directory is."""
+    log = pretended(
+        f"INSTEAD=/run/pratique/real/../../../usr/bin/true LD_PRELOAD={build('preloaded')} systemctl --version"
+    )
+    assert ("process.exec", "/usr/bin/true") in log.of("process.exec")
+    assert ("instead",) in [process.arguments for process in log.ended.processes]
+
+
+def test_the_real_programs_cannot_be_replaced_where_stand_ins_find_them(pretended):
+    log = pretended(
+        "cd /run/pratique/real",
+        "for name in systemctl reboot; do cp --remove-destination /usr/bin/true $name || true; rm $name || true; done",
+        "{ echo > x; } || true",
+        "ls",
+    )
+    assert {"systemctl", "reboot"} <= set(log.said.splitlines())
+    assert "x" not in log.said.splitlines()
+    assert log.said.count("Read-only file system") == 5
+
+
 def test_a_condition_decides_which_command_is_pretended(pretended):
     emulate = (Step(kinds=("service.control",), where=Equals("verb", "reboot")),)
     log = pretended("reboot && echo rebooted", "systemctl stop ssh || echo failed", emulate=emulate)

@@ -42,7 +42,7 @@ _ANSWERS: Final[dict[str, Answer | None]] = {"": None, DENIED: EPERM, PRETENDED:
 PRETEND: Final = "/run/pratique/pretend"
 REAL: Final = b"/run/pratique/real/"
 #: How a stand-in begins.
-STAND_IN: Final = b"#!/bin/sh\n# A stand-in: what this command asks for is not done here.\n"
+STAND_IN: Final = b"#!/bin/sh\n# A stand-in: "
 _MOST_INTERRUPTED: Final = 1000
 #: Of a setting's value, bytes.
 _MOST_VALUE: Final = 4096

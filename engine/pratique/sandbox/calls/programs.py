@@ -66,7 +66,7 @@ def _executed(ctx: Context, call: Notification, place: Place | None, name: bytes
         return ctx.tell(call, "process.exec", path=place.path, arguments=" ".join(arguments)) or answer
     asked = commands.asked(arguments, place.path)
     now = ctx.images.current(call.thread)
-    if now is not None and now.id in ctx.pretended and name.startswith(REAL):
+    if now is not None and now.id in ctx.pretended and name == REAL + os.fsencode(now.program).rpartition(b"/")[2]:
         return None  # a stand-in makes way for the real program: that has been told
     for one in asked:  # a refused attempt is counted for who made it
         if (answer := ctx.ask(call, one.kind, **one.fields)) is not None and answer.error:
