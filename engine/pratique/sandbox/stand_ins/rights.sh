@@ -1,4 +1,4 @@
-# Whoever runs this is root already: it becomes nobody else than root may become, and gains nothing.
+# Root asks: it becomes nobody else than root may become, and gains nothing. Others are left to the real program.
 # Names begin with _: with -E the caller's own variables are handed on.
 set -f
 _self=${0##*/}
@@ -17,6 +17,8 @@ fail() {
 real() {
     exec "/run/pratique/real/$_self" "$@"
 }
+
+[ "$(id -u)" = 0 ] || real "$@"
 
 # account CODE: what the files of accounts know of $_user; no other source of them is in reach.
 account() {
