@@ -52,6 +52,28 @@ def test_a_log_torn_anywhere_is_one_that_was_not_so_far(begun, cut):
     assert found is None or found.staged is None
 
 
+def test_what_is_written_after_a_torn_line_is_read_again(begun):
+    log = begun.directory / "log"
+    begun.make_staged({"/a": Put(path="/a", inode=6, mtime_ns=4, uid=1, gid=2)})
+    for torn in (log.read_bytes()[:-7], log.read_bytes()[:-7] + b"\n"):
+        log.write_bytes(torn)
+        found = journal.read(begun.directory)
+        assert found is not None
+        found.end(Done(ended=7.0, taken_back=True))
+        again = journal.read(begun.directory)
+        assert again is not None
+        assert again.done == Done(ended=7.0, taken_back=True)
+
+
+def test_the_last_word_counts(begun):
+    begun.make_staged({})
+    begun.end(Done(ended=7.0))
+    begun.end(Done(ended=8.0, taken_back=True))
+    found = journal.read(begun.directory)
+    assert found is not None
+    assert not found.finished
+
+
 def test_a_journal_that_was_never_begun_goes_and_nothing_is_told(tmp_path):
     directory = tmp_path / "sessions/7f3a0000/journal"
     directory.mkdir(parents=True)

@@ -124,7 +124,9 @@ def carry_out(
                 step.path = change.path
                 act(change)
         for path, mtime_ns in (times or {}).items():
-            os.utime(host.directory(path), ns=(mtime_ns, mtime_ns))
+            directory = host.directory(path)
+            os.utime(directory, ns=(mtime_ns, mtime_ns))
+            durable.directory(directory)
         durable.wait()
     after = {path: os.fstat(host.directory(path)).st_mtime_ns for path in journal.times if _there(host, path)}
     journal.end(Done(ended=time.time(), times=after))

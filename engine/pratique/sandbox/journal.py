@@ -117,6 +117,7 @@ class Journal:
         self.ready = False
         self.staged: dict[str, Put] | None = None
         self.done: Done | None = None
+        self.torn_at: int | None = None  # where in the log a last line begins that cannot be read
 
     def begin(self) -> None:
         """Everything known beforehand is written; the originals are there already. Raises `OSError`."""
@@ -133,6 +134,14 @@ class Journal:
     def end(self, done: Done) -> None:
         self._write((done,))
         self.done = done
+        self._unmark()
+
+    def make_sure(self) -> None:
+        """The same for a last line that is read: whoever wrote it may have been killed before it was on the disk."""
+        _fsync(self.directory / "log")
+        self._unmark()
+
+    def _unmark(self) -> None:
         (self.directory / UNFINISHED).unlink(missing_ok=True)
 
     def forget(self) -> None:
@@ -156,6 +165,9 @@ class Journal:
         text = b"".join(_line(record) for record in records)
         log = os.open(self.directory / "log", os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
+            if self.torn_at is not None:
+                os.ftruncate(log, self.torn_at)  # or what is written now would be torn as well
+                self.torn_at = None
             rest = memoryview(text)
             while rest:
                 rest = rest[os.write(log, rest) :]
@@ -178,14 +190,19 @@ def read(directory: Path) -> Journal | None:
         raise
     records: list[_Record] = []
     lines = text.split(b"\n")
+    whole = len(text) - len(lines[-1])
     for number, line in enumerate(lines[:-1], start=1):
         try:
             records.append(_parsed(line))
         except (ValueError, msgspec.ValidationError) as error:
             if number == len(lines) - 1:
+                whole -= len(line) + 1
                 break
             raise JournalError(f"{directory}/log:{number}: {error}") from None
-    return _put_together(directory, records)
+    journal = _put_together(directory, records)
+    if journal is not None and whole < len(text):
+        journal.torn_at = whole
+    return journal
 
 
 def _put_together(directory: Path, records: list[_Record]) -> Journal | None:
@@ -204,7 +221,8 @@ def _put_together(directory: Path, records: list[_Record]) -> Journal | None:
     journal.ready = True
     if any(isinstance(record, Staged) for record in records):
         journal.staged = {record.path: record for record in records if isinstance(record, Put)}
-    journal.done = next((record for record in records if isinstance(record, Done)), None)
+    # Who could not be sure of the one took the transaction back, and wrote another.
+    journal.done = next((record for record in reversed(records) if isinstance(record, Done)), None)
     return journal
 
 
@@ -223,8 +241,8 @@ def _parsed(line: bytes) -> _Record:
     return _decoder.decode(line)
 
 
-def _fsync(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+def _fsync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)
     finally:

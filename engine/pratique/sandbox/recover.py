@@ -47,7 +47,7 @@ def recover(sessions: Path) -> Iterator[Recovered]:
             if found is None:
                 remove_tree(directory)  # it never came as far as to touch anything
             elif found.finished:
-                (directory / journal.UNFINISHED).unlink(missing_ok=True)
+                found.make_sure()
             else:
                 yield _taken_back(found, directory.parent)
         except (OSError, journal.JournalError) as error:

@@ -53,6 +53,8 @@ def take_back(journal: Journal, host: Beneath) -> TakenBack:
         return out
     if journal.done is None:
         journal.end(Done(ended=time.time(), taken_back=True))
+    else:
+        journal.make_sure()
     if not out.left:
         journal.forget()
     # Only now: giving up the journal's link to an original is one more change of it.
@@ -91,19 +93,25 @@ class _Work:
         self._out.left.append(f"{change.path}: {reason}")
 
     def remove_temporaries(self) -> None:
-        for change, directory, _ in self._each(one for one in self._changes if one.temporary):
-            path = f"{split(change.path)[0].rstrip('/')}/{change.temporary}"
+        for change, directory, _ in self._each(one for one in self._changes if _temporary(one)):
+            temporary = _temporary(change)
+            path = f"{split(change.path)[0].rstrip('/')}/{temporary}"
             self._host.forget(path)
             if self._host.find(path) is not None:
-                remove_tree_at(directory, change.temporary)
+                remove_tree_at(directory, temporary)
                 self._durable.directory(directory)
 
     def _is_ours(self, change: Change, found: os.stat_result | None) -> bool:
-        """Told by inode and time: numbers of devices may be others when the machine has started again."""
+        """Told by inode and time: numbers of devices may be others when the machine has started again.
+
+        And by its kind: a directory that was brought back may have the number of a file that was put there and is gone.
+        """
         put = self._put.get(change.path)
         if found is None or put is None or put.inode != found.st_ino:
             return False
-        return stat.S_ISDIR(found.st_mode) or put.mtime_ns == found.st_mtime_ns
+        if stat.S_ISDIR(found.st_mode) or change.becomes_directory:
+            return stat.S_ISDIR(found.st_mode) and change.becomes_directory
+        return put.mtime_ns == found.st_mtime_ns
 
     def remove_what_was_put(self) -> None:
         """Deepest first. A file that replaced another stays until that one replaces it again."""
@@ -162,9 +170,7 @@ class _Work:
                 if not self._is_ours(change, found):
                     kept_as_copy = change.saved.endswith(".copy")  # then the host's own never left, or is replaced
                     return None if kept_as_copy else self._leave(change, "somebody changed it meanwhile")
-            temporary = change.temporary or f".pratique-back-{change.saved}"
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(temporary, dir_fd=directory)
+            temporary = _temporary(change)
             try:
                 os.link(change.saved, temporary, src_dir_fd=own, dst_dir_fd=directory, follow_symlinks=False)
             except OSError as error:
@@ -182,6 +188,11 @@ class _Work:
                 descriptor = self._host.directory(path)
                 os.utime(descriptor, ns=(mtime_ns, mtime_ns))
                 self._durable.directory(descriptor)
+
+
+def _temporary(change: Change) -> str:
+    """The name beside its place under which what is new is made ready, or the original again; "" for neither."""
+    return change.temporary or (f".pratique-back-{change.saved}" if change.saved else "")
 
 
 def _look(name: str, directory: int) -> os.stat_result | None:
