@@ -10,65 +10,20 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import signal
 import subprocess
 import tempfile
-import time
-import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from installation import different, install, lay_out, traced
 from overlaid import Overlaid, picture
+from told import CHANGING
 
 from pratique.sandbox import durable, linux
 from pratique.sandbox.recover import recover, unfinished
 
 pytestmark = pytest.mark.root
-
-#: Every call by which a commit, an undo or a recovery changes anything, or waits for the disk.
-CHANGING = (
-    "link", "linkat", "rename", "renameat", "renameat2", "unlink", "unlinkat", "mkdir", "mkdirat", "rmdir", "mknod",
-    "mknodat", "symlink", "symlinkat", "write", "pwrite64", "copy_file_range", "ftruncate", "chmod", "fchmod",
-    "fchmodat", "fchown", "fchownat", "setxattr", "fsetxattr", "fremovexattr", "utimensat", "fsync", "syncfs",
-)  # fmt: skip
-
-
-def lay_out(tree: Path) -> None:
-    """What the host has."""
-    (tree / "conf").write_text("old\n")
-    (tree / "gone/deep").mkdir(parents=True)
-    (tree / "gone/deep/file").write_text("x")
-    (tree / "gone/deep").chmod(0o2750)
-    os.setxattr(tree / "gone/deep", "user.kept", b"yes")
-    (tree / "dir").mkdir()
-    (tree / "dir/kept").write_text("kept")
-    (tree / "link").symlink_to("conf")
-    (tree / "file").write_text("file")
-    os.link(tree / "file", tree / "again")
-    (tree / "tree").mkdir()
-    for path in (tree, *tree.rglob("*")):
-        os.utime(path, ns=(1, 1_000_000_001), follow_symlinks=False)
-
-
-def install(tree: Path) -> None:
-    """What the installer does."""
-    with (tree / "conf").open("a") as file:
-        file.write("new\n")
-    shutil.rmtree(tree / "gone")
-    (tree / "opt/app").mkdir(parents=True)
-    (tree / "opt/app/run").write_text("prog")
-    (tree / "opt/app/run").chmod(0o4755)
-    os.link(tree / "opt/app/run", tree / "opt/app/twin")
-    os.mkfifo(tree / "pipe")
-    (tree / "dir").chmod(0o2775)
-    (tree / "link").unlink()
-    (tree / "link").symlink_to("dir")
-    (tree / "file").unlink()
-    (tree / "file").mkdir()
-    (tree / "file/in").touch()
-    (tree / "tree").rmdir()
-    (tree / "tree").write_text("flat")
 
 
 class Machine:
@@ -133,35 +88,6 @@ def machine() -> Iterator[Machine]:
         shutil.rmtree(place)
 
 
-def traced(work: Callable[[], object], *options: str) -> tuple[bool, str]:
-    """Run it in a process of its own under strace: whether it came to its end, and what strace wrote."""
-    child = os.fork()
-    if child == 0:
-        status = 1
-        try:
-            os.kill(os.getpid(), signal.SIGSTOP)
-            work()
-            status = 0
-        except BaseException:
-            traceback.print_exc()
-        finally:
-            os._exit(status)
-    os.waitpid(child, os.WUNTRACED)
-    strace = subprocess.Popen(
-        ["strace", "-q", "-p", str(child), *options], stderr=subprocess.PIPE, text=True, errors="replace"
-    )
-    while f"TracerPid:\t{strace.pid}" not in Path(f"/proc/{child}/status").read_text():
-        assert strace.poll() is None, strace.stderr.read() if strace.stderr else ""
-        time.sleep(0.002)
-    os.kill(child, signal.SIGCONT)
-    assert strace.stderr is not None
-    said = strace.stderr.read()
-    strace.wait()
-    _, status = os.waitpid(child, 0)
-    assert os.WIFSIGNALED(status) or os.WEXITSTATUS(status) == 0, said
-    return os.WIFEXITED(status), said
-
-
 def steps(work: Callable[[], object]) -> list[tuple[str, int]]:
     """Each call that changes anything, as its name and which one of that name it is."""
     ended, said = traced(work, "-e", f"trace={','.join('?' + name for name in CHANGING)}")
@@ -200,19 +126,10 @@ def killed_everywhere(
             found = picture(machine.tree)
             # The time of the directory in which something was put is the moment that was done.
             finished = {**found, ".": ()} == {**done, ".": ()} and found["."][:3] == done["."][:3]
-            assert found == before or finished, f"{how} at {name} {number}: {_different(found, before, done)}"
+            assert found == before or finished, f"{how} at {name} {number}: {different(found, before, done)}"
             assert unfinished(machine.sessions) == ()
             counts["before" if found == before else "done"] += 1
     return len(walk), counts["before"], counts["done"]
-
-
-def _different(found: dict[str, tuple[object, ...]], *expected: dict[str, tuple[object, ...]]) -> str:
-    return "\n".join(
-        f"{path}: {found.get(path)} / {one.get(path)}"
-        for one in expected
-        for path in sorted(found.keys() | one.keys())
-        if found.get(path) != one.get(path)
-    )
 
 
 def session(machine: Machine) -> Overlaid:
@@ -275,4 +192,4 @@ def test_a_recovery_killed_at_any_step_is_finished_by_the_next(machine):
                 machine.on(image)
             recovering()
             found = picture(machine.tree)
-            assert found == before, f"killed at {name} {number}: {_different(found, before)}"
+            assert found == before, f"killed at {name} {number}: {different(found, before)}"
