@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import signal
 from collections.abc import Iterable, Mapping
 from pathlib import PurePosixPath
 from typing import Any, Final, Literal
@@ -317,8 +318,34 @@ def place(paths: Iterable[str]) -> str:
 
 def command_line(process: Process) -> str:
     """What the process was started with, as one would type it, cut to a line."""
-    text = shlex.join(process.arguments[:64]) if process.arguments else process.program
+    text = typed(process.arguments[:64]) if process.arguments else process.program
     return text if len(text) <= LONGEST_COMMAND else text[: LONGEST_COMMAND - 1] + "\N{HORIZONTAL ELLIPSIS}"
+
+
+def typed(words: Iterable[str]) -> str:
+    """A command as one would type it.
+
+    >>> typed(("sh", "-c", "echo a; b"))
+    "sh -c 'echo a; b'"
+    """
+    return shlex.join(words)
+
+
+def ending(status: int | None) -> str:
+    """How the installer ended, to be said after its name. `status`: negative for a signal, None where it was cut short.
+
+    >>> ending(1), ending(-2), ending(-9)
+    ('ended with status 1', 'was interrupted (SIGINT)', 'was ended by SIGKILL')
+    """
+    if status is None:
+        return "was ended"
+    if status >= 0:
+        return f"ended with status {status}"
+    try:
+        name = signal.Signals(-status).name
+    except ValueError:  # a real-time signal
+        name = f"signal {-status}"
+    return f"was interrupted ({name})" if -status == signal.SIGINT else f"was ended by {name}"
 
 
 def _process(process: Process) -> ProcessPart:

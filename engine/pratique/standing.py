@@ -28,6 +28,9 @@ LARGEST_LIST: Final = 128 * 1024 * 1024  # bytes
 #: A line of a hash list: a hash, as `sha256sum` writes it too (a file name may follow), a comment, or nothing.
 _LINE: Final = re.compile(rb"\s*(?:([0-9a-fA-F]{64})(?:\s.*)?|#.*)?\s*\Z")
 
+#: The second reason for `unknown`, where nothing allows the program.
+ON_NEITHER: Final = "on neither the allow list nor the block list"
+
 
 class Word(NamedTuple):
     """One voice for or against a program."""
@@ -59,7 +62,7 @@ def judged(
     signed, signature = _signature(subject)
     if signed and allowing:
         return msgspec.structs.replace(subject, known="allowed", reasons=(*allowing, signature))
-    reasons = (*allowing, signature) if allowing else (signature, "on neither the allow list nor the block list")
+    reasons = (*allowing, signature) if allowing else (signature, ON_NEITHER)
     return msgspec.structs.replace(subject, known="unknown", reasons=reasons)
 
 

@@ -10,11 +10,13 @@ import pytest
 from rich.console import Console
 
 from pratique.cli import screen
+from pratique.decisions import Mark
 from pratique.events import Event
-from pratique.policy.model import Decide, Location, Method, Policy
+from pratique.policy.model import Decide, Location, Method, Policy, Trust
 from pratique.policy.score import Finding, judge
 from pratique.recording import Component, Effect, Process, Recording
 from pratique.report import DecisionPart, Report, Treatment, WithoutPart, make
+from pratique.standing import judged
 from pratique.subject import Subject
 
 
@@ -165,7 +167,7 @@ def test_each_component_says_what_it_is_and_each_action_whose_it_is():
     assert re.search(r"player +0  clean +4 changes in /opt/player\n", text)
     assert re.search(r"toolbar +100  undesirable  1 change, brought along by player\n", text)
     assert "    by process 2: cp '\N{REPLACEMENT CHARACTER}[2J'" in text
-    assert "  sh /tmp/player.run  [player]\n    ./toolbar 'a b'  [toolbar]\n      cp" in text
+    assert "  0  sh /tmp/player.run  [player]\n  1    ./toolbar 'a b'  [toolbar]\n  2      cp" in text
 
 
 def test_of_many_clean_components_only_some_take_a_line():
@@ -198,3 +200,26 @@ def test_a_component_that_was_left_out_is_named_at_the_end():
     text = printed(brought(decision=decision, kept=frozenset({1, 2})))
     assert "left out   toolbar: 1 change, brought along by player" in text
     assert "left out   Starts itself" not in text
+
+
+def test_a_command_is_shown_as_it_can_be_typed():
+    subject = msgspec.structs.replace(report().subject, command=("sh", "-c", "echo a; b"))
+    assert printed(msgspec.structs.replace(report(), subject=subject)).startswith("sh -c 'echo a; b'  ")
+
+
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [(1, "ended with status 1"), (-2, "was interrupted (SIGINT)"), (-9, "was ended by SIGKILL"), (-40, "signal 40")],
+)
+def test_how_the_installer_ended_is_said_in_words(status, said):
+    text = printed(msgspec.structs.replace(report(), installer_exit_status=status))
+    assert f" the installer {said}\n" in text.replace("was ended by signal", "signal")
+
+
+def test_a_mark_that_does_not_decide_says_why():
+    file = Subject(path="/x", sha256="5" * 64)
+    marked = judged(file, Trust(), marks=[Mark(id="1", made=0, sha256="5" * 64, standing="clean", note="ours")])
+    for subject, told in ((marked, True), (judged(file, Trust()), False)):
+        part = msgspec.structs.replace(report().subject, known=subject.known, reasons=subject.reasons)
+        text = printed(msgspec.structs.replace(report(), subject=part))
+        assert ("\nunknown all the same: marked clean by hand: ours; not signed\n" in text) is told

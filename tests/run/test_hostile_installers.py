@@ -54,7 +54,7 @@ def test_one_that_never_ends_is_ended_with_all_it_started(scene, refused, lines)
 
 def test_one_that_fails_is_not_installed(scene, refused):
     script = scene.script("touch ~/half", "exit 3")
-    ran = refused(6, "--json", "--install", script, said="the installer itself failed (exit status 3)")
+    ran = refused(6, "--json", "--install", script, said="the installer itself failed (it ended with status 3)")
     assert ran.json["installer_exit_status"] == 3
 
 

@@ -32,11 +32,18 @@ def lines(text: str) -> str:
 
 
 def put(console: Console, text: Text) -> None:
-    """Print one of our own lines, whatever got into it."""
+    """Print one of our own lines, whatever got into it.
+
+    On a terminal it is broken between words; a word longer than a line, such as a path, is left whole.
+    """
+    from pratique.cli.wrapping import broken
+
     fit = lines(text.plain)
     if fit != text.plain:
         text.plain = fit  # of the same length, so that the styles stay where they are
-    console.print(text, soft_wrap=True)
+    for line in text.split("\n", allow_blank=True):
+        for part in broken(line, console.width) if console.is_terminal else [line]:
+            console.print(part, soft_wrap=True)
 
 
 class Output:

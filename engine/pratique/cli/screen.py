@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from rich.console import Console
 from rich.text import Text
 
+from pratique.cli.details import details
+from pratique.cli.evidence import counted, distinct, short
 from pratique.cli.plain import printable, put
 from pratique.policy.score import shown
-from pratique.report import ActionPart, ComponentPart, EffectPart, EvidencePart, ProcessPart, Report
+from pratique.report import ActionPart, ComponentPart, Report, ending, typed
+from pratique.standing import ON_NEITHER
+
+__all__ = ["details", "done", "human_size", "lines", "show"]
 
 #: Evidence lines shown under one action; `details` has the rest.
 EVIDENCE_LINES = 3
-#: Changed paths listed per component in the details before the rest is counted.
-DETAIL_LINES = 200
 #: Components listed that are clean and weigh nothing.
 CLEAN_LINES = 12
 #: What of the rest needs a component that is left out.
 DEPENDING_LINES = 5
-#: Processes listed in the details, and how deep they are indented.
-PROCESS_LINES = 200
-DEEPEST = 12
 #: Where the right column begins at the latest: room on the left for a title, on the right for a short fact.
 RIGHT = 56
 #: Columns, where the output is no terminal.
@@ -74,7 +73,7 @@ def _columns(left: Text, right: str, width: int, style: str = "dim") -> Text:
 
 def _head(report: Report, width: int) -> Iterator[Text]:
     subject = report.subject
-    name = subject.path.rsplit("/", 1)[-1] if subject.path and not subject.command[1:] else " ".join(subject.command)
+    name = subject.path.rsplit("/", 1)[-1] if subject.path and not subject.command[1:] else typed(subject.command)
     facts = [subject.facts.get("description") or subject.kind]
     if subject.size:
         facts.append(human_size(subject.size))
@@ -86,6 +85,8 @@ def _head(report: Report, width: int) -> Iterator[Text]:
         valid = trusted if subject.signer["valid"] else "signature NOT valid"
         facts.append(f"signed by {subject.signer['name']} ({valid})")
     yield _columns(Text(printable(name), style="bold"), " · ".join(facts), width)
+    if subject.known == "unknown" and subject.reasons and ON_NEITHER not in subject.reasons:
+        yield Text(f"unknown all the same: {printable('; '.join(subject.reasons))}", style="dim")
     if subject.origin:
         yield Text(f"from {printable(subject.origin)}", style="dim")
     if subject.owner:
@@ -124,7 +125,7 @@ def _action(action: ActionPart, width: int, by: str, *, with_outcome: bool) -> I
     left = Text.assemble((f"{shown(weight).removesuffix('.0'):>4}", color), f"  {title}")
     yield _columns(left, _told(action), width)
     where = action.policy
-    lines = list(dict.fromkeys(map(describe, action.evidence)))  # what was done twice says no more than once
+    lines = list(distinct(action.evidence))
     for line in lines[:EVIDENCE_LINES]:
         yield _columns(Text(f"      {line}{by}", style="dim"), where, width)
         where = by = ""
@@ -134,34 +135,6 @@ def _action(action: ActionPart, width: int, by: str, *, with_outcome: bool) -> I
     if with_outcome and (action.outcome != "kept" or action.note):
         note = f": {action.note}" if action.note else ""
         yield Text(f"      {action.outcome}{note}", style="dim italic")
-
-
-def short(path: str) -> str:
-    """The path with `~` for the home of whoever reads it, which keeps lines on the screen and names short."""
-    home = os.environ.get("HOME", "").rstrip("/")
-    return f"~{path[len(home) :]}" if home and f"{path}/".startswith(f"{home}/") else path
-
-
-def describe(evidence: EvidencePart) -> str:
-    """One event in a line: the path or name, and what happened to it."""
-    fields = evidence.fields
-    path = short(str(fields.get("path") or fields.get("name") or fields.get("key") or fields.get("host") or ""))
-    if evidence.kind == "file.write":
-        counts = [
-            f"{sign}{count} line{'s' if count > 1 else ''}"
-            for sign, text in (("+", fields.get("added")), ("-", fields.get("removed")))
-            if (count := len(str(text or "").splitlines()))
-        ]
-        return printable("  ".join((path, *counts)))
-    if evidence.kind == "file.read":
-        return printable(f"{path}  opened" + (", saw an empty stand-in" if fields.get("hidden") else ""))
-    if evidence.kind == "file.mode":
-        mode = fields.get("mode")
-        return printable(f"{path}  mode {int(mode):o}" if isinstance(mode, int | float) else path)
-    if evidence.kind == "account.modify":
-        return printable(f"{path}  {fields.get('change', '')}")
-    word = evidence.kind.rsplit(".", 1)[-1]
-    return printable(path if evidence.kind == "file.create" else f"{path}  {evidence.kind.split('.')[0]} {word}")
 
 
 def _components(report: Report) -> Iterator[Text]:
@@ -204,7 +177,7 @@ def _worth_a_line(report: Report) -> list[ComponentPart]:
 
 def _what(part: ComponentPart) -> str:
     """What a component is, in words: how much it changed, where, and who brought it."""
-    files = f"{part.files} change{'' if part.files == 1 else 's'}" if part.files else ""
+    files = counted(part.files, "change") if part.files else ""
     place = short(part.place) if part.files > 1 else ""
     where = f" in {place}" if place not in ("", "~") else ""
     brought = f"brought along by {part.brought_by}" if part.kind == "dropped" and part.brought_by else ""
@@ -216,7 +189,7 @@ def _footnotes(report: Report) -> Iterator[Text]:
     extra += [f"observer {run.name} {run.state}: {run.error}" for run in report.observers if run.error]
     extra += list(report.notes)
     if report.installer_exit_status:
-        extra.insert(0, f"the installer ended with status {report.installer_exit_status}")
+        extra.insert(0, f"the installer {ending(report.installer_exit_status)}")
     if extra:
         yield Text("")
     for note in extra:
@@ -242,9 +215,7 @@ def done(report: Report, *, can_be_undone: bool = True) -> Iterator[Text]:
         but = " but what is left out" if report.effects else ""
         yield Text(f"nothing to install: {printable(report.subject.name)} changed nothing{but}")
         return
-    yield Text.assemble(
-        ("installed", "bold green"), f"  {printable(report.subject.name)}: {files} change{'' if files == 1 else 's'}"
-    )
+    yield Text.assemble(("installed", "bold green"), f"  {printable(report.subject.name)}: {counted(files, 'change')}")
     packages = [f"{e.details['package']} {e.details.get('version', '')}".strip() for e in kept if e.type == "package"]
     if packages:
         more = f" and {len(packages) - 8} more" if len(packages) > 8 else ""
@@ -264,62 +235,3 @@ def done(report: Report, *, can_be_undone: bool = True) -> Iterator[Text]:
             yield Text(f"  but {printable(said)}, which was left out", style="yellow")
     if can_be_undone and files:
         yield Text(f"  `pratique undo {report.id}` takes it back", style="dim")
-
-
-def details(report: Report, console: Console) -> None:
-    """Every change, by component, and the evidence of every action in full."""
-    for action in report.actions:
-        put(console, Text(f"{action.title}  ({action.name}, {action.policy})", style="bold"))
-        for evidence in action.evidence:
-            put(console, Text(f"  {describe(evidence)}"))
-            if evidence.command:
-                put(console, Text(f"    by process {evidence.process}: {printable(evidence.command)}", "dim"))
-            for sign, field, color in (("+", "added", "green"), ("-", "removed", "red")):
-                for line in str(evidence.fields.get(field) or "").splitlines()[:20]:
-                    put(console, Text(f"    {sign} {printable(line)}", style=color))
-    for component in report.components:
-        own = [effect for effect in report.effects if effect.component == component.name]
-        put(console, Text(f"\n{printable(component.name)}: {len(own)} changes", style="bold"))
-        for change in changes(own):
-            put(console, change)
-    if report.processes:
-        put(console, Text("\nprocesses", style="bold"))
-    for process in process_tree(report.processes):
-        put(console, process)
-    coverage = report.coverage
-    watched = f"{coverage.instrumented} of {coverage.executed}" if coverage.executed else "none"
-    put(console, Text(f"\nprograms watched from inside: {watched}", style="dim"))
-
-
-def process_tree(processes: Sequence[ProcessPart]) -> Iterator[Text]:
-    """What was run, each below the one that ran it; a component is named where it begins."""
-    known = {process.id for process in processes}
-    children: dict[int | None, list[ProcessPart]] = {}
-    for process in processes:
-        children.setdefault(process.parent if process.parent in known else None, []).append(process)
-    pending = [(process, 0, "") for process in reversed(children.get(None, []))]
-    lines = 0
-    while pending and lines < PROCESS_LINES:
-        process, depth, above = pending.pop()
-        lines += 1
-        name = f"  [{printable(process.component)}]" if process.component != above else ""
-        indent = "  " * (1 + min(depth, DEEPEST))
-        yield Text.assemble(f"{indent}{printable(process.command)}", (name, "cyan"))
-        below = children.get(process.id, []) if process.parent != process.id else []
-        pending += [(child, depth + 1, process.component) for child in reversed(below)]
-    if len(processes) > lines:
-        yield Text(f"  and {len(processes) - lines} more; `--json` has them", style="dim")
-
-
-def changes(effects: Sequence[EffectPart]) -> Iterator[Text]:
-    """Changed paths, one a line, as a diff of the machine."""
-    signs = {"add": ("+", "green"), "modify": ("~", "yellow"), "delete": ("-", "red")}
-    for effect in effects[:DETAIL_LINES]:
-        sign, color = signs[effect.op]
-        what = "" if effect.type == "file" else f"{effect.type} "
-        name = effect.details.get("name") or effect.details.get("package", "") if what else ""
-        yield Text.assemble(
-            (f"  {sign} {what}", color), printable(name or short(effect.path)), (f"  {effect.note}", "dim")
-        )
-    if len(effects) > DETAIL_LINES:
-        yield Text(f"  and {len(effects) - DETAIL_LINES} more; `--json` has them all", style="dim")

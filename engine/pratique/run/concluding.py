@@ -97,14 +97,9 @@ def _outcome(
         if decision.source != "policy" or recording.exit_status == 0 or recording.anyway:
             return 11, "clean but refused; not installed"
     if recording.exit_status != 0 and not recording.anyway:
-        return 6, f"the installer itself failed ({_status(recording.exit_status)}); nothing was committed"
+        how = reporting.ending(recording.exit_status)
+        return 6, f"the installer itself failed (it {how}); nothing was committed"
     return 0, ""
-
-
-def _status(status: int | None) -> str:
-    if status is None:
-        return "it was ended"
-    return f"ended by signal {-status}" if status < 0 else f"exit status {status}"
 
 
 def _kept(recording: Recording, applied: frozenset[int], dropped: frozenset[int]) -> frozenset[int]:
