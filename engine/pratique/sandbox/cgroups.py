@@ -96,9 +96,9 @@ def _handing_on(own: Path, at: Path, needed: Iterable[str] = _NEEDED) -> Parent 
         if os.access(directory, os.W_OK) and os.access(directory / "cgroup.procs", os.W_OK):
             given = _words(directory / "cgroup.subtree_control")
             if not given.issuperset(needed) and _is_topmost(directory):
-                lacking = sorted(_words(directory / "cgroup.controllers").intersection({*needed, *_WANTED}) - given)
-                with contextlib.suppress(OSError):
-                    (directory / "cgroup.subtree_control").write_text(" ".join(f"+{name}" for name in lacking))
+                for name in _words(directory / "cgroup.controllers").intersection({*needed, *_WANTED}) - given:
+                    with contextlib.suppress(OSError):  # one by one: `cpu` is refused where a group has real-time tasks
+                        (directory / "cgroup.subtree_control").write_text(f"+{name}")
                 given = _words(directory / "cgroup.subtree_control")
             if given.issuperset(needed):
                 return Parent(version=2, directory=directory, controllers=tuple(sorted(given)))
@@ -131,11 +131,21 @@ class Group:
         self.directories = directories
         self.bounded = bounded  # controllers in force
         self.bounds = bounds
+        self._killed = self._refused = 0  # processes, attempts
+
+    def look(self) -> None:
+        """What happened so far: to be told also when the group is gone, as after a session that was ended from outside.
+
+        Whoever holds the session removes the group then, in case that we were killed.
+        """
+        killed = max((_event(one / name, "oom_kill") for one in self.directories for name in _OOM), default=0)
+        refused = max((_event(one / "pids.events", "max") for one in self.directories), default=0)
+        self._killed, self._refused = max(killed, self._killed), max(refused, self._refused)
 
     def told(self) -> tuple[str, ...]:
         """In words: the bounds the session ran into."""
-        killed = max((_event(one / name, "oom_kill") for one in self.directories for name in _OOM), default=0)
-        refused = max((_event(one / "pids.events", "max") for one in self.directories), default=0)
+        self.look()
+        killed, refused = self._killed, self._refused
         out = []
         if killed:
             ended = f"{killed} process was" if killed == 1 else f"{killed} processes were"

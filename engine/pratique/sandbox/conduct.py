@@ -46,6 +46,7 @@ class Conductor:
         on_tick: OnTick | None,
         on_output: OnOutput,
         on_open: Callable[[str], None],
+        on_end: Callable[[], None],
         terminal: Terminal | None,
         company: Company,
     ) -> None:
@@ -55,6 +56,7 @@ class Conductor:
         self._on_tick = on_tick
         self._on_output = on_output
         self._on_open = on_open
+        self._on_end = on_end  # just before what still runs is ended
         self._terminal = terminal
         self._company = company
         self.lost: tuple[str, ...] = ()  # companions that ended before the program
@@ -100,6 +102,7 @@ class Conductor:
                 ours.send(b"go")
                 self._pass(ours, ended, sources, opens, sampler, started)
         finally:
+            self._on_end()
             ours.close()  # the keeper's sign to end everything
             os.waitpid(keeper, 0)  # after it, nothing of the session runs
             for descriptor in (ended, *self._owned, *(outputs or ())):

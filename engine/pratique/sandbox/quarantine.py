@@ -172,6 +172,7 @@ class Quarantine:
                 on_tick=on_tick,
                 on_output=on_output,
                 on_open=self.opened.put,
+                on_end=group.look,
                 terminal=terminal,
                 company=self._company,
             )
