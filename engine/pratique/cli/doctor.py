@@ -35,7 +35,10 @@ _TOOLS: Final = {
 
 
 class Check(msgspec.Struct, frozen=True, kw_only=True):
-    """One thing looked at. `needed`: without it nothing can be judged; `mend` is a command, or what to do."""
+    """One thing looked at. `needed`: without it nothing can be judged, else only less is seen, held or possible.
+
+    `mend` is a command, or what to do.
+    """
 
     name: str
     ok: bool
@@ -55,7 +58,8 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps({"ok": not lacking, "checks": msgspec.to_builtins(checks)}, indent=2))
     else:
-        _print(checks, len(lacking))
+        _print(checks)
+        print(f"\n{_summary(checks)}")
     return CannotError.exit_code if lacking else 0
 
 
@@ -97,7 +101,9 @@ def _quarantine() -> Iterator[Check]:
     except ImportError as error:
         raise CannotError(f"the quarantine cannot be loaded: {error}", hint="install pratique again") from None
     for ability in abilities.examine():
-        yield Check(name=ability.name, ok=ability.ok, detail=ability.detail, mend=ability.mend)
+        yield Check(
+            name=ability.name, ok=ability.ok, needed=ability.needed, detail=ability.detail, mend=ability.mend
+        )  # fmt: skip
 
 
 def _inside() -> Iterator[Check]:
@@ -136,7 +142,7 @@ def _state() -> Iterator[Check]:
     )  # fmt: skip
     free = shutil.disk_usage(place).free
     roomy = free >= LEAST_SPACE
-    yield Check(name="free space", ok=roomy, detail=f"{free // 1024**2} MiB free in {place}",
+    yield Check(name="free space", ok=roomy, needed=False, detail=f"{free // 1024**2} MiB free in {place}",
                 mend="" if roomy else f"make {LEAST_SPACE // 1024**2} MiB free, or move PRATIQUE_STATE")  # fmt: skip
 
 
@@ -160,9 +166,9 @@ def _configured(role_file: Path | None) -> Iterator[Check]:
     name = f"{in_force.policy.name} {in_force.policy.version}".strip()
     detail = name if not in_force.problems else f"{name} is still in force; the files have errors:\n{in_force.problems}"
     mend = host_notes.mend_of_policy(host.role, role_file) or "pratique policy check" if in_force.problems else ""
-    yield Check(name="policy", ok=not in_force.problems, detail=detail, mend=mend)
+    yield Check(name="policy", ok=not in_force.problems, needed=False, detail=detail, mend=mend)
     if unobserved := in_force.policy.plan.kinds - host.observed_kinds():
-        yield Check(name="observed", ok=False, detail=listening.sentence(unobserved),
+        yield Check(name="observed", ok=False, needed=False, detail=listening.sentence(unobserved),
                     mend=listening.mend(host, unobserved, role_file))  # fmt: skip
 
 
@@ -170,6 +176,7 @@ def _plugins(host: Host, role_file: Path | None) -> Iterator[Check]:
     """What failed, together where it is one distribution's and for one reason: the lack is one, and so is its mend."""
     from pratique.cli import listening
 
+    starts = bool(host.implementations("launch"))
     failed: dict[tuple[str, str], list[str]] = {}
     for plugin in host.plugins():
         if plugin.state == "failed" or plugin.errors:
@@ -180,15 +187,18 @@ def _plugins(host: Host, role_file: Path | None) -> Iterator[Check]:
         yield Check(
             name=f"plugin {names[0]}" if one else f"plugins of {distribution}",
             ok=False,
+            needed=not starts,
             detail=why if one else f"{len(names)} plugins do not run: {why}",
             mend=listening.mend_of_failed(host.role, distribution, names, role_file),
         )
     if not failed:
         count = sum(plugin.state == "on" for plugin in host.plugins())
-        yield Check(name="plugins", ok=True, detail=f"{count} run, none failed")
+        detail = f"{count} run, none failed" + ("" if starts else ", and none of them knows how a program is started")
+        mend = "" if starts else listening.mend_launching(host, role_file)
+        yield Check(name="plugins", ok=starts, detail=detail, mend=mend)
 
 
-def _print(checks: list[Check], lacking: int) -> None:
+def _print(checks: list[Check]) -> None:
     width = max(len(check.name) for check in checks) + 2
     columns = max(40, shutil.get_terminal_size().columns)
     for check in checks:
@@ -200,6 +210,17 @@ def _print(checks: list[Check], lacking: int) -> None:
             print(indent + line)
         if check.mend and not check.ok:
             print(f"{indent}mend it: {check.mend}")
-    print()
-    are = "is one lack" if lacking == 1 else f"are {lacking} lacks"
-    print(f"there {are} to mend before programs can be judged" if lacking else "all that is needed is there")
+
+
+def _summary(checks: list[Check]) -> str:
+    """Whether programs can be judged, and what of it is less than it might be."""
+    lacking = sum(check.needed and not check.ok for check in checks)
+    without = sum(not check.needed and not check.ok for check in checks)
+    if lacking:
+        return (
+            f"there {'is one lack' if lacking == 1 else f'are {lacking} lacks'} to mend before programs can be judged"
+        )
+    if without:
+        said = "one lack makes" if without == 1 else f"{without} lacks make"
+        return f"programs can be judged; {said} that less is seen, held or possible"
+    return "all that is needed is there"

@@ -1,4 +1,4 @@
-"""What the policy listens to and nothing here observes, and the command that switches an observer of it on."""
+"""What nothing here observes or starts, and the command that switches on a shipped plugin that does."""
 
 from __future__ import annotations
 
@@ -20,9 +20,16 @@ def mend(host: Host, unobserved: Collection[str], file: Path | None = None) -> s
     """The command that switches on the shipped plugins which observe these kinds, or what else to do."""
     if not _allowed(host.role, OURS):
         return mending.allowing(host.role, OURS, file)
-    observers = [name for name, kinds in _left_out(host).items() if not kinds.isdisjoint(unobserved)]
+    aside = _left_out(host)
+    observers = [plugin.name for plugin in aside.plugins() if not set(aside.kinds(plugin.name)).isdisjoint(unobserved)]
     command = mending.enabling(host.role, observers, file)
     return command or "install a plugin that observes them, or switch one on (`pratique plugins` lists them)"
+
+
+def mend_launching(host: Host, file: Path | None = None) -> str:
+    """The command that switches on the shipped plugins which know how programs are started."""
+    launchers = [implementation.plugin for implementation in _left_out(host).implementations("launch")]
+    return mending.enabling(host.role, launchers, file) or "install a plugin with the hook `launch`"
 
 
 def mend_of_failed(role: HostFile, distribution: str, plugins: Sequence[str], file: Path | None = None) -> str:
@@ -39,9 +46,8 @@ def _allowed(role: HostFile, distribution: str) -> bool:
     return allow is None or any(normalised(allowed.name) == distribution for allowed in allow)
 
 
-def _left_out(host: Host) -> dict[str, set[str]]:
-    """The shipped plugins that the role file leaves out, and their kinds. Nobody else's are loaded to be asked."""
+def _left_out(host: Host) -> Host:
+    """The shipped plugins that the role file leaves out, in a host of their own. Nobody else's are loaded."""
     off = {plugin.name for plugin in host.plugins() if plugin.state == "off" and plugin.distribution == OURS}
     targets = {entry.name: entry.target for entry in entries() if entry.name in off and entry.distribution.name == OURS}
-    aside = Host.of({name: load(target) for name, target in targets.items()})
-    return {name: set(aside.kinds(name)) for name in targets}
+    return Host.of({name: load(target) for name, target in targets.items()})
