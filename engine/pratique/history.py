@@ -1,4 +1,7 @@
-"""Past sessions: their reports, one JSON file each, newest kept."""
+"""Past sessions: their reports, one JSON file each, newest kept.
+
+A file that is damaged stays where it is, and is named wherever it would have stood, until somebody removes it.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ import contextlib
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -18,6 +21,22 @@ from pratique.report import Report, to_json
 MOST_REPORTS: Final = 1000
 LARGEST_REPORT: Final = 256 * 1024 * 1024  # bytes
 _FORETOLD: Final = ".foretold"  # the report of an installation that is about to be
+
+
+class DamagedReport(UsageError):
+    """A report that cannot be read. What its `session` installed may be undone all the same."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        hint = f"`pratique undo {path.stem}` takes back what it installed, if it did; then: rm {path}"
+        super().__init__(f"the report in {path} cannot be read: {reason}", hint=hint)
+        self.session = path.stem
+
+
+class Latest(NamedTuple):
+    """Newest first: the reports, and those that are damaged among them."""
+
+    reports: list[Report]
+    damaged: list[DamagedReport]
 
 
 def _directory() -> Path:
@@ -71,7 +90,10 @@ def _files() -> list[Path]:
 
 
 def load(session: str) -> Report:
-    """The report of the session whose id begins so. Raises `UsageError` when there is none, or more than one."""
+    """The report of the session whose id begins so.
+
+    Raises `UsageError` when there is none, or more than one, `DamagedReport`.
+    """
     found = [path for path in _files() if path.stem.startswith(session)] if session else []
     if len(found) != 1:
         known = ", ".join(path.stem for path in (found or _files())[:5]) or "none yet"
@@ -83,20 +105,22 @@ def load(session: str) -> Report:
 def _read(path: Path) -> Report:
     try:
         if path.stat().st_size > LARGEST_REPORT:
-            raise UsageError(f"{path} is larger than any report; it was not read")
+            raise DamagedReport(path, "it is larger than any report")
         return msgspec.json.decode(path.read_bytes(), type=Report)
-    except (msgspec.ValidationError, msgspec.DecodeError) as error:
-        raise UsageError(f"{path} is not a report: {error}", hint=f"remove it: rm {path}") from None
+    except (msgspec.ValidationError, msgspec.DecodeError, RecursionError) as error:
+        raise DamagedReport(path, f"it is not a report ({error})") from None
+    except OSError as error:
+        raise DamagedReport(path, (error.strerror or str(error)).lower()) from None
 
 
-def latest(count: int) -> list[Report]:
-    """The newest reports, newest first. Files that are no reports are passed over."""
-    reports: list[Report] = []
+def latest(count: int) -> Latest:
+    """The newest `count` reports, and those passed over on the way because they are damaged."""
+    found = Latest([], [])
     for path in _files():
-        if len(reports) == count:
+        if len(found.reports) == count:
             break
         try:
-            reports.append(_read(path))
-        except UsageError:
-            continue
-    return reports
+            found.reports.append(_read(path))
+        except DamagedReport as damaged:
+            found.damaged.append(damaged)
+    return found

@@ -114,6 +114,20 @@ def test_what_changed_since_is_named_and_left_with_anyway(scene, command):
     assert [path.name for path in (scene.home / "app").iterdir()] == ["data"]
 
 
+def test_an_installation_whose_report_is_damaged_is_named_and_undone(scene, command, state):
+    session = scene.run("--install", "--json", scene.script(*INSTALLER)).json["id"]
+    report = state / "history" / f"{session}.json"
+    report.write_bytes(report.read_bytes()[:100])
+    for words in (("history",), ("undo", "--list")):
+        ran = command(*words)
+        assert (ran.code, f"`pratique undo {session}` takes back what it installed" in ran.err) == (0, True)
+    assert ran.out == "nothing else is installed that could be undone\n"
+    done = command("undo", session[:4])
+    assert (done.code, done.out.splitlines()[0]) == (0, f"undone  {session}: 3 changes")
+    assert (scene.home / ".settings").read_text() == "old\n"
+    assert command("undo", "--list").out == "nothing is installed that could be undone\n"
+
+
 def test_the_history_says_what_cannot_be_undone_any_more(scene, command, state):
     config = Path(os.environ["PRATIQUE_CONFIG"])
     config.mkdir(exist_ok=True)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import sys
 import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from pratique.history import DamagedReport
     from pratique.report import Report
 
 
@@ -37,10 +39,19 @@ def run(args: argparse.Namespace) -> int:
     clear_up()
     if args.session:
         return show.show(args.session, details=args.details, as_json=args.json)
-    put(
-        history.latest(args.number), as_json=args.json, none="no sessions yet: `pratique run INSTALLER` makes the first"
-    )
+    found = history.latest(args.number)
+    complain_of(found.damaged)
+    none = "no session can be shown" if found.damaged else "no sessions yet: `pratique run INSTALLER` makes the first"
+    put(found.reports, as_json=args.json, none=none)
     return 0
+
+
+def complain_of(damaged: Sequence[DamagedReport]) -> None:
+    """Name them on standard error, apart from the list."""
+    from pratique.cli.plain import lines
+
+    for one in damaged:
+        print(f"pratique: {lines(str(one))}\n  {lines(one.hint)}", file=sys.stderr)
 
 
 def put(reports: Sequence[Report], *, as_json: bool, none: str) -> None:

@@ -42,11 +42,14 @@ def run(args: argparse.Namespace) -> int:
 
 def _list(as_json: bool) -> None:
     from pratique import history
-    from pratique.cli.history import put
-    from pratique.run.fates import fate
+    from pratique.cli.history import complain_of, put
+    from pratique.run.fates import fate, installed_here
 
-    reports = [report for report in history.latest(history.MOST_REPORTS) if fate(report).can_be_undone]
-    put(reports, as_json=as_json, none="nothing is installed that could be undone")
+    found = history.latest(history.MOST_REPORTS)
+    damaged = [one for one in found.damaged if installed_here(one.session)]
+    complain_of(damaged)
+    none = "nothing else is installed that could be undone" if damaged else "nothing is installed that could be undone"
+    put([report for report in found.reports if fate(report).can_be_undone], as_json=as_json, none=none)
 
 
 def _undo(beginning: str, anyway: bool, as_json: bool) -> int:
@@ -57,19 +60,23 @@ def _undo(beginning: str, anyway: bool, as_json: bool) -> int:
     from pratique.run.claimed import one_at_a_time
     from pratique.sandbox.undo import installed, undo
 
-    report = history.load(beginning)
+    try:
+        report = history.load(beginning)
+        session, name = report.id, printable(report.subject.name)
+    except history.DamagedReport as damaged:  # what is undone is in the session's journal, not in its report
+        session = name = damaged.session
     host = Host.open()
-    place = places.sessions() / report.id
+    place = places.sessions() / session
     with one_at_a_time():
-        changes = installed(place, report.id).changes
+        changes = installed(place, session).changes
         follow = afterwards.asked_for(host, (change.path for change in changes))
-        done = undo(place, report.id, anyway=anyway, rebuilt=afterwards.rebuilt(follow))
+        done = undo(place, session, anyway=anyway, rebuilt=afterwards.rebuilt(follow))
         notes = afterwards.carry_out(follow)
     if as_json:
         import json
 
         document = {
-            "id": report.id,
+            "id": session,
             "restored": done.restored,
             "merged": done.merged,
             "left": [{"path": one.path, "reason": one.reason} for one in done.left],
@@ -77,7 +84,7 @@ def _undo(beginning: str, anyway: bool, as_json: bool) -> int:
         }
         print(json.dumps(document, indent=2))
         return 0
-    _show(done, printable(report.subject.name))
+    _show(done, name)
     for note in notes:
         print(f"  {printable(note)}")
     return 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Literal
 
 import msgspec
@@ -31,4 +32,14 @@ def fate(report: Report) -> Fate:
             return Fate(state="undone", undone=when)
     if not any(effect.kept and effect.type == "file" for effect in report.effects):
         return Fate(state="not installed")
-    return Fate(state="installed", can_be_undone=(place / JOURNAL / "log").exists())
+    return Fate(state="installed", can_be_undone=_journalled(place))
+
+
+def installed_here(session: str) -> bool:
+    """Whether the session, of which there is no report, has installed what can still be undone."""
+    place = places.sessions() / session
+    return _journalled(place) and not (place / undo.UNDO).exists()
+
+
+def _journalled(place: Path) -> bool:
+    return (place / JOURNAL / "log").exists()
