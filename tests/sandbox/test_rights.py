@@ -139,7 +139,7 @@ def test_pkexec_needs_no_service_in_a_session(own_root):
     script = (
         "cd /etc; pkexec sh -c 'id -u; pwd; echo $PKEXEC_UID'; pkexec --user games --keep-cwd id -un; "
         "pkexec --keep-cwd ../usr/bin/pwd; pkexec --bad 2>&1; echo $?; pkexec nosuch 2>/dev/null; echo $?; "
-        "setpriv --reuid games --clear-groups pkexec --keep-cwd id -u; "  # the real one is asked, which is silent in this root
+        "setpriv --reuid games --clear-groups pkexec --keep-cwd id -u; "  # the real one, silent here
         "pkexec --user games grep -E '^(CapEff|NoNewPrivs)' /proc/self/status"
     )
     said = own_root.run(*_PRATIQUE, "run", "--refuse", "--", "sh", "-c", script, code=11)
