@@ -31,8 +31,8 @@ def changed_lines(effect: Effect, content: Effect, session: Session) -> list[tup
         return nothing
     old = old or []  # too large to be read: then every line counts as new
     had, has = set(old), set(new)
-    added = _portions([line for line in new if line not in had])
-    removed = _portions([line for line in old if line not in has])
+    added = _portions([_shown(line) for line in new if line not in had])
+    removed = _portions([_shown(line) for line in old if line not in has])
     count = max(len(added), len(removed), 1)
     return list(zip(_filled(added, count), _filled(removed, count), strict=True))
 
@@ -64,7 +64,12 @@ def _filled(texts: list[str], count: int) -> list[str]:
 
 
 def _lines(content: bytes | None, largest: int, settings: bool) -> list[str] | None:
-    """Of settings, those without a zero byte; a file with one is no text otherwise."""
+    """None for a file with a zero byte that holds no settings: it is no text."""
     if content is None or len(content) > largest or (b"\0" in content and not settings):
         return None
-    return [line for line in content.decode("utf-8", "replace").splitlines() if "\0" not in line]
+    return content.decode("utf-8", "replace").splitlines()
+
+
+def _shown(line: str) -> str:
+    """Whoever reads settings may well pass over a zero byte, or take the line up to it: it is kept, and seen."""
+    return line.replace("\0", r"\0")

@@ -62,6 +62,13 @@ def test_a_line_of_settings_is_not_hidden_by_what_is_around_it(path, around):
     assert all(len(event.fields["added"]) <= 64 * 1024 for event in events[1:])
 
 
+def test_a_line_of_settings_with_a_zero_byte_is_told_with_it():
+    content = b'DPkg::Post-Invoke {"evil"; };\0\n'
+    effect = change("modify", "/etc/apt/apt.conf.d/99x", before=state(sha256="old"), after=state(size=len(content)))
+    (write,) = told(effect, now=content, before=rb'DPkg::Post-Invoke {"evil"; };\0')
+    assert write.fields["added"] == r'DPkg::Post-Invoke {"evil"; };\0', "also where it looks like one that was there"
+
+
 def test_a_stand_in_is_never_compared_with_what_it_hides():
     effect = change("modify", before=state(sha256="old"), after=state(), unfit="hidden")
     assert told(effect, now=b"new\n", before=b"secret\n")[0].fields["removed"] == ""
