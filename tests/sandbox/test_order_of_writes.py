@@ -225,7 +225,7 @@ def steps(told: list[Call]) -> list[tuple[str, int]]:
     return out
 
 
-@pytest.mark.parametrize("every", [13, pytest.param(1, marks=pytest.mark.proof)])
+@pytest.mark.parametrize("every", [20, pytest.param(1, marks=pytest.mark.proof)])
 @pytest.mark.parametrize("work", ["commit", "undo"])
 def test_a_recovery_is_right_whatever_comes_to_the_disk_first(host, work, every):
     """A process is killed; the next command recovers, and not all of what it finds is on the disk; the power fails."""
