@@ -19,7 +19,7 @@ from pratique.merging import merge
 from pratique.observing import Observers
 from pratique.policy.model import NetworkRule, Policy
 from pratique.recording import ObserverRun, Recording, Screen
-from pratique.run import outcomes
+from pratique.run import outcomes, reaching
 from pratique.run.covering import coverage
 from pratique.run.options import Face, Options
 from pratique.run.preparing import Person
@@ -139,6 +139,7 @@ def watch(
         notes=(
             *quarantine.notes,
             *summary.notes(spec.place / log.NAME),
+            *reaching.notes(merged.events, network.mode),
             *outcomes.notes(merged.events),
             *probes.notes(merged.events, whose.processes),
             *rights.notes(merged.events),
