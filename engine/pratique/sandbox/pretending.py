@@ -8,10 +8,11 @@ way: links are made, and belong to what the installer leaves. Programs that give
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import stat
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -107,7 +108,23 @@ def keep_real(root: Path, wanted: Iterable[StandIn]) -> None:
         else:
             here.touch()
             linux.bind(one.path, str(here), read_only=True)
+    for name, target in _other_names(covered):
+        with contextlib.suppress(FileExistsError):
+            (real / name).symlink_to(f"{REAL}/{target}")
     linux.bind(str(real), str(real), read_only=True, recursive=True)  # what is executed there is not told again
+
+
+def _other_names(covered: Container[str]) -> Iterator[tuple[str, str]]:
+    """Links that lead to a stand-in by another name, as `runlevel` to `systemctl`: the name, and the program's."""
+    for directory in dict.fromkeys(os.path.realpath(one) for one in _DIRECTORIES):
+        try:
+            links = [one.name for one in os.scandir(directory) if one.is_symlink()]
+        except OSError:
+            continue
+        for name in links:
+            target = os.path.realpath(f"{directory}/{name}")
+            if target in covered and f"{directory}/{name}" not in covered:
+                yield name, target.rpartition("/")[2]
 
 
 def is_stand_in(sha256: str) -> bool:

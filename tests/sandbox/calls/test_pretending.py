@@ -92,6 +92,13 @@ def test_the_service_manager(pretended, host):
     assert len(executed) == 4
 
 
+def test_a_program_with_a_stand_in_answers_to_its_other_names(pretended):
+    name = Path("/usr/sbin/runlevel")
+    assert name.resolve() == Path("/usr/bin/systemctl").resolve(), "/usr/sbin/runlevel (package systemd-sysv)"
+    log = pretended("/usr/sbin/runlevel || echo status $?", "echo done")
+    assert log.said == "unknown\nstatus 1\ndone\n"  # without a service manager, as on the host
+
+
 def test_a_stand_in_is_no_effect_and_never_replaces_the_real_program(pretended):
     program = Path("/usr/bin/systemctl")
     before = program.stat()
