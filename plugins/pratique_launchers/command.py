@@ -28,5 +28,4 @@ def launch(subject: Subject, request: Request) -> Launch | None:
         environment={"DEBIAN_FRONTEND": "noninteractive"} if debian and not request.attended else {},
         needs_root=not ROOT_ONLY.get(program, set()).isdisjoint(subject.command[1:]),
         describe=f"command {program}",
-        hint="if it could not fetch something: run again with `--network host`" if request.network != "host" else "",
     )

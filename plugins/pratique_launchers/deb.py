@@ -142,7 +142,7 @@ def launch(subject: Subject, request: Request) -> Launch | None:
     if subject.kind != "deb":
         return None
     damaged = subject.facts.get("damaged")
-    hint = "if it depends on packages that are not installed: name their .deb files too, or use `--network host`"
+    hint = "if it depends on packages that are not installed: name their .deb files too, or use `--network observed`"
     # apt takes a word for a file only when it has a slash.
     files = (
         *(str(Path(word).absolute()) if Path(word).is_file() else word for word in request.arguments),

@@ -51,7 +51,6 @@ def launch(subject: Subject, request: Request) -> Launch | None:
         # Without a network, asking again (npm's two retries take over a minute) cannot help.
         "environment": QUIET | ({"npm_config_fetch_retries": "0"} if request.network == "none" else {}),
         "describe": "npm package",
-        "hint": "if a package could not be fetched: run again with `--network host`",
     }
     if "program" in subject.facts:
         return Launch(command=(subject.path, *subject.command[1:]), **shared)

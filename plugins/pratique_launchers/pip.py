@@ -83,8 +83,7 @@ def launch(subject: Subject, request: Request) -> Launch | None:
     shared: dict[str, Any] = {
         "environment": QUIET if request.attended else {**QUIET, "PIP_NO_INPUT": "1"},
         "describe": "Python package",
-        "hint": "if a package could not be fetched: run again with `--network host`; "
-        "if the environment is externally managed: use the pip of a virtual environment",
+        "hint": "if the environment is externally managed: use the pip of a virtual environment",
     }
     if "program" in subject.facts:
         return Launch(command=(subject.path, *subject.command[1:]), **shared)

@@ -20,6 +20,9 @@ PACKAGES: Final = {
     "guile": "guile-3.0", "env": "coreutils",
 }  # fmt: skip
 
+#: Where packages put interpreters: one that is missing elsewhere, no package brings.
+PACKAGED: Final = frozenset({"/bin", "/sbin", "/usr/bin", "/usr/sbin"})
+
 
 @hookimpl
 def identify(path: Path) -> Facts | None:
@@ -62,6 +65,14 @@ def launch(subject: Subject, request: Request) -> Launch | None:
     return run_script(subject, request, describe="script")
 
 
+def _bringing(interpreter: str, package: str) -> str:
+    """The package that brings the interpreter to where the script looks for it; "" when none would."""
+    path = Path(interpreter)
+    if str(path.parent) not in PACKAGED:
+        return ""
+    return PACKAGES["env"] if path.name == "env" else package
+
+
 def run_script(subject: Subject, request: Request, *, describe: str, extra: tuple[str, ...] = ()) -> Launch:
     """Start a script by its interpreter, with `extra` before the person's own arguments."""
     words = tuple(shlex.split(subject.facts.get("interpreter", "/bin/sh")))
@@ -71,7 +82,7 @@ def run_script(subject: Subject, request: Request, *, describe: str, extra: tupl
         cannot = "this script has Windows line ends (CR LF), which its interpreter takes for part of the commands"
         hint = f"sed -i 's/\\r$//' {shlex.quote(subject.path)}"
     package = PACKAGES.get(reads) or PACKAGES.get(re.sub(r"[0-9.]+$", "", reads), "")
-    needs = {words[0]: package if Path(words[0]).name != "env" else PACKAGES["env"]}
+    needs = {words[0]: _bringing(words[0], package)}
     if reads != Path(words[0]).name:
         needs[reads] = package
     return Launch(

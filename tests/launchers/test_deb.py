@@ -70,7 +70,7 @@ def test_a_package_is_installed_from_its_absolute_path_without_a_network_unless_
     path = installer("hello")
     offline = started(subject_of(path), Request(network="none", root=True, attended=True))
     assert offline.command == ("apt-get", "install", "--yes", *deb.NO_SOURCES, str(path))
-    assert "--network host" in offline.hint
+    assert "--network observed" in offline.hint
     online = started(subject_of(path), Request(network="host", root=True, attended=True))
     assert online.command == ("apt-get", "install", "--yes", str(path))
     assert online.needs_root

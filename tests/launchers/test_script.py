@@ -54,6 +54,8 @@ def test_the_first_line_is_read_as_the_kernel_reads_it(line: bytes, command: tup
         (b"#!/usr/bin/env python3\n", {"/usr/bin/env": "coreutils", "python3": "python3"}),
         (b"#!/usr/bin/env -S A=b ruby -w\n", {"/usr/bin/env": "coreutils", "ruby": "ruby"}),
         (b"#!/usr/bin/php\n", {"/usr/bin/php": "php-cli"}),
+        (b"#!/nonexist/sh\n", {"/nonexist/sh": ""}),
+        (b"#!/opt/own/env python3\n", {"/opt/own/env": "", "python3": "python3"}),
         (b"#!/opt/own/interpreter\n", {"/opt/own/interpreter": ""}),
     ],
 )

@@ -97,7 +97,7 @@ def test_a_package_with_dependencies_and_a_service_is_ordinary(pratique, install
 def test_a_package_whose_dependencies_are_missing_says_what_to_do(pratique, installer):
     ran = pratique("run", installer("nginx-light"))
     assert ran.code == 6
-    assert "--network host" in ran.err
+    assert "or use `--network observed`" in ran.err
     assert not installed("nginx-light")
 
 

@@ -16,6 +16,7 @@ from pratique.policy.model import Policy
 from pratique.policy.score import Verdict
 from pratique.recording import Recording
 from pratique.report import DecisionPart, Report, Treatment, WithoutPart
+from pratique.run import shut_out
 
 
 class Conclusion(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,7 +72,7 @@ def conclude(
         report=report,
         exit_code=exit_code,
         message=message,
-        hint=hint if exit_code == 6 else "",
+        hint="\n  ".join(filter(None, (shut_out.hint(recording), hint))) if exit_code == 6 else "",
         wanted=wanted,
         pieces=leaving.pieces if without else {},
     )

@@ -124,9 +124,8 @@ def launch_for(
     if launch.cannot:
         raise CannotError(launch.cannot, hint=launch.hint)
     if launch.needs_root and account.uid != 0:
-        raise CannotError(
-            f"{article(what)} can only be installed by root", hint=as_root(options.typed or f"run {name}")
-        )
+        done = "run" if subject.kind == "command" else "installed"
+        raise CannotError(f"{article(what)} can only be {done} by root", hint=as_root(options.typed or f"run {name}"))
     missing = {program: package for program, package in launch.needs.items() if not _on_path(program)}
     if missing:
         packages = sorted({package for package in missing.values() if package})
@@ -139,11 +138,13 @@ def launch_for(
 
 def article(what: str) -> str:
     """
-    >>> article("sh script"), article("ELF program"), article("the command apt-get")
+    >>> article("sh script"), article("ELF program"), article("command apt-get")
     ('a sh script', 'an ELF program', 'the command apt-get')
     """
     if what.startswith(("the ", "a ", "an ")):
         return what
+    if what.startswith("command "):
+        return f"the {what}"
     return f"an {what}" if what[:1] in "aeioAEIO" else f"a {what}"
 
 

@@ -1,0 +1,33 @@
+"""An installer that failed and had looked for a network it did not get: what to suggest, and only then."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from pratique.events import Event
+from pratique.recording import Recording
+
+_NAMES: Final = 53  # the port of name servers, also of the one on the machine itself
+
+
+def hint(recording: Recording) -> str:
+    """What opens the network it looked for, seen; "" when it looked for none, or had all there is to open."""
+    if not recording.open and any(map(_outward, recording.events)):
+        return "it looked for a network and had none: `--network observed` opens one, and tells where it goes"
+    if any(event.fields.get("refused") for event in recording.events if event.kind in ("net.resolve", "net.connect")):
+        kind = recording.subject.kind
+        return (
+            "it was kept from what its network does not lead to: a policy names more, "
+            f'`override sandbox {{ network observed to ["HOST", ...] for {kind} }}`'
+        )
+    return ""
+
+
+def _outward(event: Event) -> bool:
+    fields = event.fields
+    if event.kind == "net.resolve":
+        return True
+    # To port 0 nothing is sent: it is how programs ask which way there would be.
+    return event.kind == "net.connect" and bool(fields.get("port")) and (
+        not fields.get("loopback") or fields["port"] == _NAMES
+    )  # fmt: skip
