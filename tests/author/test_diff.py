@@ -99,6 +99,17 @@ def test_the_command(pratique, kept: Path, tmp_path: Path) -> None:  # type: ign
     assert pratique("policy", "diff", old, new, "--on", tmp_path / "old").code == 2
 
 
+def test_what_could_not_be_judged_is_not_counted_as_judged_differently(pratique, kept: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    old = tmp_path / "old.policy"
+    old.write_text(SHELL.format(name="ours", weight=100))
+    whole = next(kept.rglob("*.rec")).read_bytes()
+    (tmp_path / "cut.rec").write_bytes(whole[: len(whole) // 2])
+    ran = pratique("policy", "diff", old, old, "--on", tmp_path / "cut.rec")
+    assert (ran.code, ran.out.splitlines()[-1]) == (2, "1 recording: 1 not judged")
+    ran = pratique("policy", "diff", old, old, "--on", tmp_path / "cut.rec", "--on", kept)
+    assert (ran.code, ran.out.splitlines()[-1]) == (2, "3 recordings: nothing is judged differently, 1 not judged")
+
+
 def test_two_versions_of_one_policy_lie_side_by_side(pratique, kept: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     old, new = tmp_path / "old.policy", tmp_path / "new.policy"
     for path, weight in ((old, 100), (new, 30)):

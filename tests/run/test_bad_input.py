@@ -139,6 +139,8 @@ def test_an_unreadable_installer(ordinary_user):
         (["--install", "--refuse"], 2, "not allowed with"),
         (["--network", "some"], 2, "invalid choice"),
         (["--as-user", "nobody-of-this-name"], 2, "there is no user 'nobody-of-this-name'"),
+        (["--from", "notaurl"], 2, "expected an address such as https://example.org/setup.run; found 'notaurl'"),
+        (["--from", "https://"], 2, "expected an address"),
         (["--policy", "missing.policy"], 2, "missing.policy"),
         (["--policy", "/dev/null"], 3, ""),
         (["--policy", "."], 2, "no *.policy files"),

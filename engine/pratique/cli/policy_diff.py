@@ -82,14 +82,18 @@ def _policy(named: str, host: Any) -> Any:
 def _lines(comparison: Comparison) -> list[str]:
     out = [line for one in comparison.differences for line in _difference(one)]
     counted = f"{comparison.recordings} recording{'' if comparison.recordings == 1 else 's'}"
-    if not comparison.differences:
-        return [f"{counted}: nothing is judged differently"]
-    turned = sum(1 for one in comparison.differences if one.turned)
-    return [
-        *out,
-        f"{counted}: {len(comparison.differences)} judged differently, {turned} of them with another class"
-        f" ({comparison.share:.1%} of all)",
-    ]
+    problems = sum(1 for one in comparison.differences if one.problem)
+    differing = len(comparison.differences) - problems
+    said = []
+    if differing:
+        turned = sum(1 for one in comparison.differences if one.turned)
+        share = f"{comparison.share:.1%} of all{' that could be judged' if problems else ''}"
+        said.append(f"{differing} judged differently, {turned} of them with another class ({share})")
+    elif problems < comparison.recordings:
+        said.append("nothing is judged differently")
+    if problems:
+        said.append(f"{problems} not judged")
+    return [*out, f"{counted}: {', '.join(said)}"]
 
 
 def _difference(one: Difference) -> list[str]:

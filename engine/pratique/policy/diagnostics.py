@@ -12,8 +12,8 @@ import msgspec
 
 from pratique.policy.model import Location
 
-#: How many are shown before "and N more".
-SHOWN: Final = 50
+#: How many are shown before "and N more": what is no policy at all is wrong in every line.
+SHOWN: Final = 10
 
 #: What each code means, for the reference (docs/language.md lists them; a test compares).
 CODES: Final[Mapping[str, str]] = {

@@ -74,8 +74,10 @@ class _Reading:
         try:
             self._take(_parsed(line))
         except json.JSONDecodeError as error:
-            what = "" if self.header else "not a recording made with `pratique run --record`: "
-            raise self.fault(f"{what}{error}") from None
+            if self.header is None and not line.startswith(b"{"):
+                raise self.fault("not a recording made with `pratique run --record`") from None
+            where = f"damaged at character {error.colno} of this line"
+            raise self.fault(where, "get a whole copy, or record the session again") from None
         except (ValueError, TypeError, RecursionError, msgspec.ValidationError) as error:
             raise self.fault(error) from None
 
