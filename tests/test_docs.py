@@ -15,10 +15,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pexpect
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 BLOCK = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+STEERING = re.compile(r"\x1b(?:\[[0-9;?]*[A-Za-z]|.)")
 EXIT = re.compile(r"\s+# exit (\d+)$")
 
 
@@ -73,6 +75,51 @@ def test_transcripts_are_true(path: Path, tmp_path: Path):
         said = done.stdout.strip()
         assert done.returncode == code, f"{path.name}: $ {command}\nexit {done.returncode}, not {code}:\n{said}"
         assert matches(said, expected), f"{path.name}: $ {command}\n--- says\n{said}\n--- documented\n{expected}"
+
+
+SCRATCH = "export HOME=$(mktemp -d)"
+WRITES_AT_HOME = re.compile(r"^(?:\$ |    ).*(?:>>? ?~/|\b(?:cp|mv|rm|ln|tee|touch)\b.* ~/).*$", re.MULTILINE)
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+def test_what_a_reader_types_leaves_their_own_home_alone(path: Path):
+    text = path.read_text()
+    writes = [found[0] for found in WRITES_AT_HOME.finditer(text) if SCRATCH not in text[: found.start()]]
+    assert not writes, f"{path.name}: before a scratch home is taken"
+
+
+@pytest.mark.root
+def test_the_readme_typed_into_one_shell_leaves_a_real_key_alone(tmp_path: Path):
+    key = tmp_path / ".ssh" / "id_ed25519"
+    key.parent.mkdir()
+    key.write_text("REAL\n")
+    *before, last = transcripts(ROOT / "README.md")
+    assert (last[0], last[2]) == ("ls -A ~", ".ssh")
+    env = {name: value for name, value in os.environ.items() if name != "PRATIQUE_STATE"}
+    done = subprocess.run(
+        ["bash", "-c", "\n".join([*(command for command, _, _ in before), "echo ---", last[0]])],
+        cwd=ROOT, env={**env, "HOME": str(tmp_path), "PRATIQUE_CONFIG": str(tmp_path / "none")}, timeout=240,
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
+    )  # fmt: skip
+    assert done.stdout.endswith("---\n.ssh\n"), done.stdout
+    assert key.read_text() == "REAL\n"
+    assert list(tmp_path.iterdir()) == [key.parent]
+
+
+def test_the_screen_the_tutorial_shows_is_the_one_at_a_terminal(tmp_path: Path):
+    shown = re.findall(r"^```text\n(.*?)^```$", (ROOT / "docs" / "tutorial.md").read_text(), re.MULTILINE | re.DOTALL)
+    env = {**os.environ, "HOME": str(tmp_path), "PRATIQUE_STATE": str(tmp_path / "state"), "TERM": "dumb"}
+    session = pexpect.spawn(
+        sys.executable, ["-m", "pratique.cli.main", "run", "examples/installers/weather.sh"],
+        cwd=str(ROOT), env={**env, "NO_COLOR": "1"}, dimensions=(40, 100), encoding="utf-8", timeout=120,
+    )  # fmt: skip
+    session.expect_exact("\n> ")
+    screen = session.before
+    session.send("w")
+    session.expect(pexpect.EOF)
+    said = [STEERING.sub("", text).replace("\r\n", "\n") for text in (f"{screen}\n>", f"> {session.before}")]
+    for text, expected in zip(said, shown, strict=True):
+        assert matches(text.strip(), expected.strip()), f"--- says\n{text}\n--- documented\n{expected}"
 
 
 def test_the_readme_has_a_transcript():
