@@ -30,7 +30,7 @@ examples:
   pratique run ./setup.run                    judge, ask, install
   pratique run --without ./tool.deb           (as root) leave out what is undesirable, ask nothing
   pratique run --without-component toolbar-helper ./freeplayer.run
-  pratique run --network host -- npm install left-pad
+  pratique run -- npm install left-pad        a command; npm and pip reach their registries
   pratique run --refuse --json ./setup.run    only look: print the report, install nothing
   pratique run --keep ./setup.run             decide later: pratique commit ID
 
@@ -72,7 +72,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--anyway", action="store_true", help="go on although the installer itself failed")
     parser.add_argument("--keep", action="store_true", help="decide later: install nothing, keep what it did")
     parser.add_argument("--record", metavar="FILE", type=Path, help="keep the session, for `pratique replay`")
-    parser.add_argument("--from", dest="origin", metavar="URL", help="where the installer came from")
+    parser.add_argument("--from", dest="origin", metavar="URL", type=_url, help="where the installer came from")
     parser.add_argument(
         "--json", nargs="?", const="-", metavar="FILE", help="write the report as JSON (to FILE with --json=FILE)"
     )
@@ -132,6 +132,14 @@ def _seconds(text: str) -> float:
     if not 0 < value < float("inf"):
         raise argparse.ArgumentTypeError(f"expected a time above zero; found {text!r}")
     return value
+
+
+def _url(text: str) -> str:
+    """What a policy's lists of origins are compared with: its scheme and host must be there to be found."""
+    scheme, between, rest = text.partition("://")
+    if not (between and scheme.isalpha() and rest.strip("/")) or any(char.isspace() for char in text):
+        raise argparse.ArgumentTypeError(f"expected an address such as https://example.org/setup.run; found {text!r}")
+    return text
 
 
 def run(args: argparse.Namespace) -> int:
