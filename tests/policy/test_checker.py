@@ -381,6 +381,20 @@ def test_ten_thousand_actions_are_taken_and_no_more() -> None:
     assert (diagnostic.code, diagnostic.where.line) == ("P0309", 10_001)
 
 
+def test_what_is_searched_for_is_bounded() -> None:
+    huge = 're"(.*a.*b.*cN){900}"'
+    text = "\n".join(f"action a{n} {{ on file.write where added matches {huge}; weight 5 }}" for n in range(18))
+    assert len(policy(text).actions) == 18
+    more = "\n".join(f"action b{n} {{ on file.write where added matches {huge}; weight 5 }}" for n in range(42))
+    diagnostic = only(f"{text}\n{more}")
+    assert (diagnostic.code, diagnostic.where.line, diagnostic.severity) == ("P0311", 19, "error")
+    assert "comes to 1,620,240 instructions of RE2; at most 500,000 are taken" in diagnostic.message
+    joined = " or ".join(f'added matches re"(.*a.*b.*{n}N){{9}}"' for n in range(2000))
+    assert only(f"action a {{ on file.write where {joined}; weight 5 }}").code == "P0311"
+    texts = f'added contains "{"x" * 250_000}" or added contains "{"y" * 250_000}"'
+    assert only(f"action a {{ on file.write where {texts}; weight 5 }}").code == "P0311"
+
+
 def test_nesting_of_conditions_is_bounded() -> None:
     deep = "(" * 60 + "executable" + ")" * 60
     where(deep)

@@ -93,7 +93,7 @@ def test_the_limits_are_those_of_the_code() -> None:
     assert [int(number.replace(",", "")) for number in shown] == [
         limits.LARGEST >> 20, limits.MOST_ACTIONS, limits.NESTING, limits.LONGEST_CHAIN, limits.DEEPEST_LET,
         limits.LARGEST_LET, limits.LARGEST_POLICY, limits.ALTERNATIVES, limits.WRITTEN_OUT, limits.LONGEST,
-        limits.MOST_STEPS, limits.MOST_TIMES,
+        limits.LARGEST_PROGRAM, limits.MOST_STEPS, limits.MOST_TIMES,
     ]  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
+from itertools import accumulate
 
 import msgspec
 
@@ -12,9 +13,11 @@ from pratique.policy.actions import action
 from pratique.policy.compose import Composed, Find, Unit, chain, compose
 from pratique.policy.conditions import Fields, condition
 from pratique.policy.diagnostics import Diagnostic, errors, in_order
-from pratique.policy.limits import MOST_ACTIONS
+from pratique.policy.limits import LARGEST_PROGRAM, MOST_ACTIONS
 from pratique.policy.parser import parse
+from pratique.policy.programs import cost
 from pratique.policy.scope import Context, Scope, Source
+from pratique.policy.score import asked_for
 from pratique.policy.sessionplan import session_plan, steps_of, watched_paths
 from pratique.policy.sound import regex
 
@@ -70,6 +73,7 @@ def _policy(composed: Composed, context: Context) -> model.Policy:
     root = composed.units[-1]
     actions = _actions(composed, context)
     _reads(composed, actions)
+    _searches(composed, actions)
     decide = blocks.decide(composed)
     _weightless(composed, actions, decide.undesirable)
     fleetblocks.distributed(composed)
@@ -130,7 +134,7 @@ def _touch(scope: Scope, node: syntax.Action) -> None:
 
 def _weightless(composed: Composed, actions: tuple[model.Action, ...], decide: model.Criterion) -> None:
     """Warn of actions that neither add to a total nor are asked for by `decide`."""
-    asked = set(_asked(decide))
+    asked = asked_for(decide)
     for one in actions:
         if one.weight or one.disclosed_weight or one.name in asked:
             continue
@@ -139,17 +143,6 @@ def _weightless(composed: Composed, actions: tuple[model.Action, ...], decide: m
                 if isinstance(clause, syntax.Weight) and not clause.weight.value:
                     message = f'"{one.name}" weighs nothing: it is told, and changes no verdict'
                     scope.warn("P0408", clause.weight, message)
-
-
-def _asked(criterion: model.Criterion) -> Iterable[str]:
-    match criterion:
-        case model.Found(action=name):
-            yield name
-        case model.AllOf(terms=terms) | model.AnyOf(terms=terms):
-            for term in terms:
-                yield from _asked(term)
-        case model.NotSo(term=term):
-            yield from _asked(term)
 
 
 def _reads(composed: Composed, actions: tuple[model.Action, ...]) -> None:
@@ -162,6 +155,28 @@ def _reads(composed: Composed, actions: tuple[model.Action, ...]) -> None:
                     assert isinstance(placed.node, syntax.Action)
                     message = f'"{one.name}" waits for file.read without naming paths; it will find only hidden files'
                     placed.scope.warn("P0404", placed.node.name, message, help='add: where path in ["..."]')
+
+
+def _searches(composed: Composed, actions: tuple[model.Action, ...]) -> None:
+    """Refuse what would take too long to search for. Said at the action that goes beyond the limit."""
+    costs = [cost(one) for one in actions]
+    if sum(costs) <= LARGEST_PROGRAM:
+        return
+    beyond = next(at for at, total in enumerate(accumulate(costs)) if total > LARGEST_PROGRAM)
+    node, scope, _ = composed.actions[actions[beyond].name][0]
+    assert isinstance(node, syntax.Action)
+    message = (
+        f"what the actions of this policy search texts for comes to {sum(costs):,} instructions of RE2; "
+        f"at most {LARGEST_PROGRAM:,} are taken"
+    )
+    note = f"the most are of {_most(actions, costs)}; here the limit is passed"
+    help = "a repetition such as {900} counts that often, and a let each time it is used: repeat and use less"
+    scope.report("P0311", node.name, message, note=note, help=help)
+
+
+def _most(actions: Sequence[model.Action], costs: Sequence[int]) -> str:
+    at = max(range(len(costs)), key=lambda at: costs[at])
+    return f'"{actions[at].name}", {costs[at]:,}'
 
 
 def _header(unit: Unit) -> dict[str, str]:

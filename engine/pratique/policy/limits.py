@@ -23,6 +23,9 @@ ALTERNATIVES: Final = 1000
 WRITTEN_OUT: Final = 1 << 18
 #: Characters of a regular expression or a glob.
 LONGEST: Final = 8192
+#: Instructions of all that a policy's actions search texts for, as often as they use it. At worst, with expressions
+#: made for it, judging takes 4 ns for each and each character of an event; ten thousand actions may have 50 each.
+LARGEST_PROGRAM: Final = 500_000
 #: Steps of a sequence.
 MOST_STEPS: Final = 16
 #: Events an example or a test may write as one.

@@ -7,10 +7,14 @@ run them, so that none can take more than linear time.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Final
 
 from pratique.policy import paths
 from pratique.policy.limits import ALTERNATIVES, LONGEST, WRITTEN_OUT
+
+#: Bytes the checker gives RE2 for one expression: what is compiled in them is compiled in a session, too.
+MEMORY: Final = 1 << 20
 
 _BEGINS: Final = re.compile(r"/|~(?:/|$)|\*|\?|\{|[A-Za-z]:[\\/]|\\\\|%\w+%", re.ASCII)
 _VARIABLE: Final = re.compile(r"%\w+%", re.ASCII)
@@ -27,11 +31,8 @@ def regex_fault(pattern: str, flags: str) -> tuple[str, int]:
         return f"a regular expression may have {LONGEST:,} characters; this one has {len(pattern):,}", 0
     import re2
 
-    options = re2.Options()
-    options.log_errors = False
-    options.max_mem = 1 << 20
     try:
-        re2.compile(with_flags(pattern, flags), options)
+        size(with_flags(pattern, flags), MEMORY)
     except re2.error as error:
         message = error.args[0]
         if isinstance(message, bytes):
@@ -39,6 +40,17 @@ def regex_fault(pattern: str, flags: str) -> tuple[str, int]:
         reason, _, culprit = str(message).partition(": ")
         return f"not a regular expression: {reason}", max(0, pattern.rfind(culprit)) if culprit else 0
     return "", 0
+
+
+@lru_cache(maxsize=32_768)
+def size(expression: str, memory: int = 32 << 20) -> int:
+    """The instructions of an expression, as RE2 counts them. Raises `re2.error` for one it refuses in that memory."""
+    import re2
+
+    options = re2.Options()
+    options.log_errors = False
+    options.max_mem = memory
+    return int(re2.compile(expression, options).programsize)
 
 
 def with_flags(pattern: str, flags: str) -> str:
