@@ -7,7 +7,7 @@ import pytest
 
 from pratique.deciding import LeavingOut, belonging, choose, leave_out
 from pratique.events import Event
-from pratique.policy.model import Decide, Method, Policy
+from pratique.policy.model import AnyOf, Decide, Found, Method, NotSo, Policy
 from pratique.policy.score import Finding, Verdict, judge
 from pratique.recording import Effect, ObserverRun, Recording, Share
 from pratique.subject import Subject
@@ -54,6 +54,22 @@ def test_an_effect_read_from_the_diff_is_left_out_with_its_finding():
 def test_an_event_of_another_observer_finds_its_effect_by_the_path():
     kept = recording([effect(0, "/a")], [Event("file.write", path="/a")])
     assert leaving(kept, verdict(finding("autorun", 100, 0))).effects == {0}
+
+
+@pytest.mark.parametrize(
+    ("undesirable", "stays"),
+    [(Decide().undesirable, True), (Found("icon"), False), (AnyOf((NotSo(Found("icon")), Found("other"))), False)],
+)
+def test_what_weighs_nothing_stays_unless_it_is_asked_for(undesirable, stays):
+    kept = recording(
+        [effect(0, "/a"), effect(1, "/b")], [Event("file.write", effect=0, path="/a"), Event("file.write", effect=1)]
+    )
+    decide = Decide(undesirable=undesirable)
+    found = (finding("icon", 0, 0), finding("autorun", 100, 1))
+    judged = judge(found, components=["x"], method=Method(), threshold=100, decide=decide)
+    out = leave_out(kept, judged, Policy(name="p", decide=decide), REMEDIES)
+    assert out.effects == ({1} if stays else {0, 1})
+    assert out.treatments[0].outcome == ("kept" if stays else "reverted")
 
 
 def test_reading_a_file_never_leaves_that_file_out():

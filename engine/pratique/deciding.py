@@ -16,7 +16,7 @@ from pratique.events import Event
 from pratique.hookspecs import Remedy
 from pratique.policy.model import LEAVES_OUT, Policy
 from pratique.policy.narrowing import narrow
-from pratique.policy.score import Finding, Verdict, judge
+from pratique.policy.score import Finding, Verdict, asked_for, judge
 from pratique.recording import Effect, Recording
 from pratique.report import Choice, DecisionPart, Treatment
 from pratique.separating import Separated, separate
@@ -119,8 +119,8 @@ def leave_out(
 
     The components in `refused` go as a whole, their findings with them; `only_refused`: nothing else does. Where the
     findings alone do not suffice, a bundled component that stays undesirable is left out as a whole when that makes the
-    rest clean (docs/language.md, Without). What cannot be told apart from something
-    that stays (see `separating`) keeps its finding, and the note says why.
+    rest clean (docs/language.md, Without). What cannot be told apart from something that stays (see `separating`) keeps
+    its finding, and the note says why. What weighs nothing, and makes nothing undesirable by being found, stays.
     """
     out = _leave_out(recording, verdict, policy, remedies, refused, only_refused)
     main = refusing.main(recording)
@@ -138,10 +138,14 @@ def _leave_out(
     evidence = Evidence(recording, policy)
     effects = {effect.id: effect for effect in recording.effects}
     cut_off = any(observer.state in ("failed", "overran") for observer in recording.observers)
+    weighed = asked_for(policy.decide.undesirable)
     asked: dict[int, tuple[Treatment, frozenset[int]]] = {}
     for index, finding in enumerate(verdict.findings):
         if only_refused or finding.component in refused:
             asked[index] = (Treatment(outcome="kept"), frozenset())
+            continue
+        if not finding.weight and finding.action not in weighed:
+            asked[index] = (Treatment(outcome="kept", note="it weighs nothing"), frozenset())
             continue
         own = [effects[i] for i in sorted(evidence.effects(finding)) if i in effects]
         asked[index] = _remedied(finding, own, recording, remedies)

@@ -64,6 +64,14 @@ class EvidencePart(Record, frozen=True, kw_only=True):
 
 
 class ActionPart(Record, frozen=True, kw_only=True):
+    """An undesirable action that was found. `outcome` says what became of it.
+
+    Stopped while it ran: "denied" (the call was refused), "emulated" (it only seemed to work), "unticked" (the offer
+    was declined). Left out afterwards: "reverted" (nothing of it is on the machine; so of all when nothing was
+    installed, also of what left no trace to put back), "disabled" (it is there, and switched off). Not left out:
+    "kept", and "failed" where it was tried; `note` says why. Before a decision: "kept".
+    """
+
     name: str
     title: str
     category: str
@@ -346,6 +354,13 @@ def ending(status: int | None) -> str:
     except ValueError:  # a real-time signal
         name = f"signal {-status}"
     return f"was interrupted ({name})" if -status == signal.SIGINT else f"was ended by {name}"
+
+
+def unfinished(report: Report) -> str:
+    """Why nobody can say of the program that it is clean, in a word or two; "": it ended well."""
+    if report.ended in ("deadline", "interrupted"):
+        return "not finished"
+    return "failed" if report.installer_exit_status else ""
 
 
 def _process(process: Process) -> ProcessPart:

@@ -1,7 +1,10 @@
 """`pratique completion`: the shells themselves say what they would complete."""
 
+import os
 import shutil
 import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -38,12 +41,21 @@ def test_bash_completes_options_and_verbs(complete):
     assert complete("pratique", "completion", "b") == ["bash"]
 
 
+@pytest.mark.parametrize("command", ["show", "undo", "commit", "discard", "history"])
+def test_bash_completes_the_ids_of_sessions(complete, pratique, tmp_path, monkeypatch, command):
+    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}:{os.environ['PATH']}")
+    assert complete("pratique", command, "") == []
+    session = pratique("run", "--refuse", "--json", "--", "true").json["id"]
+    assert complete("pratique", command, "") == [session]
+    assert complete("pratique", command, session[:3]) == [session]
+
+
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_completes_its_help(complete, name):
     assert "--help" in complete("pratique", name, "--h")
 
 
-@pytest.mark.parametrize("shell", ["zsh", "tcsh"])
+@pytest.mark.parametrize("shell", ["zsh", "fish", "tcsh"])
 def test_the_other_shells_get_a_script_with_every_command(pratique, shell):
     done = pratique("completion", shell)
     assert done.code == 0

@@ -114,6 +114,11 @@ def test_a_damaged_store_is_no_traceback(pratique: Pratique, state: Path) -> Non
     assert pratique("decisions").code == 0
 
 
+def test_a_mark_says_when_it_counts(pratique: Pratique) -> None:
+    assert "once the file is also signed" in pratique("decisions", "mark", HASH, "--clean").out
+    assert "signed" not in pratique("decisions", "mark", HASH, "--undesirable").out
+
+
 def test_a_note_cannot_steer_the_terminal(pratique: Pratique) -> None:
     pratique("decisions", "mark", HASH, "--clean", "--note", "red \x1b[31m")
     assert "\x1b" not in pratique("decisions").out

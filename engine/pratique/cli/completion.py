@@ -1,9 +1,10 @@
-"""`pratique completion`: a script for bash, zsh or tcsh that completes commands, options and files."""
+"""`pratique completion`: a script for a shell that completes commands, options, files and sessions."""
 
 from __future__ import annotations
 
 import argparse
 import importlib
+from typing import Final
 
 from pratique.errors import CannotError
 
@@ -11,12 +12,16 @@ _EPILOG = """\
 examples:
   pratique completion bash > /etc/bash_completion.d/pratique
   pratique completion zsh > "${fpath[1]}/_pratique"
+  pratique completion fish > ~/.config/fish/completions/pratique.fish
 """
+
+#: Prints the ids of past sessions. Without quotes and wildcards, it is the same in every shell.
+_SESSIONS: Final = "pratique history | grep -v no.sessions | cut -c-8"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.epilog = _EPILOG
-    parser.add_argument("shell", choices=["bash", "zsh", "tcsh"], help="the shell it is for")
+    parser.add_argument("shell", choices=["bash", "zsh", "fish", "tcsh"], help="the shell it is for")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -43,18 +48,20 @@ def whole_parser() -> argparse.ArgumentParser:
                 subcommands.add_parser(sub, parents=[command.parser_for(sub)], add_help=False, help=sub_text)
         else:
             commands.add_parser(name, parents=[main.parser_for(name)], add_help=False, help=text)
-    _complete_files(parser)
+    _complete_values(parser)
     return parser
 
 
-def _complete_files(parser: argparse.ArgumentParser) -> None:
-    """Arguments that name files or folders say so in their metavar; that is where file names are completed."""
+def _complete_values(parser: argparse.ArgumentParser) -> None:
+    """Arguments that name files or folders say so in their metavar, sessions in their name."""
     import shtab
 
     for action in parser._actions:
         if isinstance(action, argparse._SubParsersAction):
             for inner in {id(one): one for one in action.choices.values()}.values():
-                _complete_files(inner)
+                _complete_values(inner)
+        elif action.dest == "session":
+            action.complete = shtab.cmd(_SESSIONS)  # type: ignore[attr-defined]
         elif str(action.metavar) == "DIR":
             action.complete = shtab.DIRECTORY  # type: ignore[attr-defined]
         elif any(word in str(action.metavar) for word in ("FILE", "PATH", "INSTALLER", "RECORDING")):

@@ -61,7 +61,7 @@ def run(args: argparse.Namespace) -> int:
     else:
         sha256, name = _what(args.what)
         entry = store.mark(sha256, args.standing, name=name, note=printable(args.note))
-        _print_json(_plain(entry)) if as_json else print(f"{entry.id}  {_line(entry)}")
+        _print_json(_plain(entry)) if as_json else _print_mark(entry)
     return 0
 
 
@@ -149,6 +149,12 @@ def _print_entry(entry: Remembered | Mark) -> None:
         print(f"  {choice:<9} {printable(component)}")
     if entry.choice != "refuse":
         print("  It answers as long as nothing undesirable is done beyond what stands here; else you are asked again.")
+
+
+def _print_mark(entry: Mark) -> None:
+    print(f"{entry.id}  {_line(entry)}")
+    if entry.standing == "clean":
+        print("  It counts once the file is also signed by somebody the policy trusts; it is judged in any case.")
 
 
 def _plural(count: int, one: str, many: str) -> str:

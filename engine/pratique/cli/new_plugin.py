@@ -73,7 +73,7 @@ def test_a_file_put_below_opt_example_is_seen():
 _README: Final = """\
 # pratique-$name
 
-    pip install -e .
+    pip install -e . pytest
     python -m pytest
     pratique plugins
 

@@ -108,5 +108,5 @@ def _new(name: str, into: Path) -> int:
 
     made = write(name, into)
     print(f"made {made}")
-    print(f"  try it:  cd {made} && pip install -e . && python -m pytest && pratique plugins")
+    print(f"  try it:  cd {made} && pip install -e . pytest && python -m pytest && pratique plugins")
     return 0

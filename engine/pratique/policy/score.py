@@ -112,6 +112,19 @@ def total_of(findings: Iterable[Finding], method: Method) -> Fraction:
     return sum((weight * count for weight, count in counted), Fraction(0))
 
 
+def asked_for(criterion: Criterion) -> frozenset[str]:
+    """The actions by name that `decide` asks for, whatever they weigh."""
+    match criterion:
+        case Found(action=name):
+            return frozenset({name})
+        case AllOf(terms=terms) | AnyOf(terms=terms):
+            return frozenset[str]().union(*map(asked_for, terms))
+        case NotSo(term=term):
+            return asked_for(term)
+        case _:
+            return frozenset()
+
+
 def holds(criterion: Criterion, total: Fraction, findings: Sequence[Finding], threshold: float) -> bool:
     """Whether `decide`'s criterion holds for a component or the whole."""
     match criterion:
