@@ -84,6 +84,7 @@ def test_each_call_is_treated_as_the_table_says(code, machine):
         ("open", (1, 0o1101), NOTIFY),
         ("sendto", (3, 1, 1, 0, 0, 0), ALLOW),
         ("sendto", (3, 1, 1, 0, 0x7FFF00001000, 16), NOTIFY),
+        ("sendto", (3, 1, 1, 0, 0x700000000000, 16), NOTIFY),
         ("kill", (1, 0), ALLOW),
         ("kill", (1, 9), NOTIFY),
         ("ptrace", (0, 0), ALLOW),

@@ -36,7 +36,7 @@ _ENOSYS: Final = 38
 
 
 class Bits(msgspec.Struct, frozen=True):
-    """Holds when any of these bits is set in the low half of an argument."""
+    """Holds when any of these bits, all in one half of an argument, is set."""
 
     argument: int
     mask: int
@@ -103,8 +103,9 @@ def _block(rules: Sequence[Rule]) -> bytes:
         for at, test in enumerate(steps):
             # Each step is two instructions; when it does not hold, on to the next rule: behind the return.
             beyond = 2 * (len(steps) - 1 - at) + 1
-            compare = (_IF_ANY_BIT, test.mask) if isinstance(test, Bits) else (_IF_EQUAL, test.value)
-            code += _op(_LOAD, _ARGUMENTS + 8 * test.argument) + _op(*compare, 0, beyond)
+            operation, value = (_IF_ANY_BIT, test.mask) if isinstance(test, Bits) else (_IF_EQUAL, test.value)
+            half, value = (4, value >> 32) if value >> 32 else (0, value)
+            code += _op(_LOAD, _ARGUMENTS + 8 * test.argument + half) + _op(operation, value, 0, beyond)
         code += _op(_RETURN, rule.answer)
         if not steps:
             return bytes(code)

@@ -164,6 +164,7 @@ NUMBERS: Final[dict[str, tuple[int | None, int | None, int | None]]] = {
     "pread64": (17, 180, 67),
     "poll": (7, 168, None),
     "getdents64": (217, 220, 61),
+    "memfd_secret": (447, 447, 447),
     "fchmodat2": (452, 452, 452),
     "setxattrat": (463, 463, 463),
     "open_tree_attr": (467, 467, 467),

@@ -47,11 +47,12 @@ _SEEN: Final = (
     "delete_module", "create_module", "reboot",
 )  # fmt: skip
 
-#: There is an older way for each, which ENOSYS makes libraries take: clone, mount, plain reading and writing.
+#: There is an older way for each, which ENOSYS makes libraries take: clone, mount, plain reading and writing. What is
+#: in memory that nobody else may read cannot be told.
 _NOT_THERE: Final = (
     "fsopen", "fsconfig", "fsmount", "fspick", "open_tree", "open_tree_attr", "mount_setattr",
     "io_uring_setup", "io_uring_enter", "io_uring_register", "clone3", "_sysctl", "uselib", "nfsservctl",
-    "lookup_dcookie", "vm86", "vm86old", "file_setattr",
+    "lookup_dcookie", "vm86", "vm86old", "file_setattr", "memfd_secret",
 )  # fmt: skip
 
 _NOT_ALLOWED: Final = (
@@ -82,7 +83,7 @@ def table(*, reads: bool = False, holds: bool = False) -> Table:
     out |= {
         "open": (notify() if reads else notify(Bits(1, WRITING)),),
         "openat": (notify() if reads else notify(Bits(2, WRITING)),),
-        "sendto": (notify(Bits(4, 0xFFFFFFFF)),),  # with an address; an address whose low half is zero is none
+        "sendto": (notify(Bits(4, 0xFFFFFFFF)), notify(Bits(4, 0xFFFFFFFF << 32))),  # with an address
         "kill": (notify(Bits(1, 0x7F)),),  # signal 0 only asks whether somebody is there
         "pidfd_send_signal": (notify(Bits(1, 0x7F)),),
         "ptrace": (notify(Is(0, PTRACE_ATTACH)), notify(Is(0, PTRACE_SEIZE))),
