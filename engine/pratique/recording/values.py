@@ -114,6 +114,7 @@ class Decided(msgspec.Struct, frozen=True, kw_only=True):
     choice: Literal["install", "without", "refuse"]
     source: Literal["flag", "remembered", "policy", "person"]
     components: tuple[str, ...] = ()  # refused by themselves
+    hindered: tuple[int, str] | None = None  # it could not be carried out: the exit code, and why
 
 
 class Recording(msgspec.Struct, kw_only=True, frozen=True):
@@ -138,7 +139,8 @@ class Recording(msgspec.Struct, kw_only=True, frozen=True):
     decided: Decided | None = None
     notes: tuple[str, ...] = ()
     unobserved: tuple[str, ...] = ()  # event kinds the policy listened to and nothing on that machine observes
-    lost: tuple[str, ...] = ()  # kinds it listened to that only an observer would have told which the program outlived
+    #: kinds it listened to that only an observer would have told which the program outlived, or calls nobody could read
+    lost: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()  # globs of the files whose contents are not in it; only of one that was read
 
     def event(self, seq: int) -> Event | None:

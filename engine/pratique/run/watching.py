@@ -32,6 +32,7 @@ from pratique.subject import Subject
 
 #: Characters of the installer's output kept in the recording.
 MOST_OUTPUT = 16 * 1024
+_OF_CALLS = "syscalls"  # who tells of calls
 
 
 class Watched(msgspec.Struct, frozen=True):
@@ -121,6 +122,9 @@ def watch(
     blind = [f"the policy listens to {', '.join(unobserved)}, which nothing here observes"] if unobserved else []
     if lost:
         blind.append(f"the policy listens to {', '.join(lost)}, and who tells of it did not last to the end")
+    if quarantine.unread:  # any of what calls tell of can have been in these
+        told = {kind for run in runs if run.name == _OF_CALLS for kind in host.kinds(run.name)}
+        lost = tuple(sorted({*lost, *(policy.plan.kinds & told)}))
     recording = Recording(
         id=session_id,
         subject=subject,

@@ -68,6 +68,7 @@ class Quarantine:
         self.holds: socket.socket | None = None  # our end of the channel about held processes (see `calls.holding`)
         self._company = Company(())
         self._over = threading.Event()
+        self.unread = 0  # calls that could not be read
         self._kept: _Kept | None = None
         self._conductor: Conductor | None = None
         self._keep = False
@@ -216,8 +217,9 @@ class Quarantine:
 
     def _with_calls(self, ended: Ended) -> Ended:
         less = calllog.counts(self._calls)
-        if number := less.get("unreadable"):
-            self.notes = (*self.notes, f"{number} calls could not be read: their programs are hidden from this user")
+        self.unread = less.get(calllog.UNREAD, 0)
+        if self.unread:
+            self.notes = (*self.notes, f"{self.unread} calls could not be read: what they did is not told")
         if number := less.get("overdue"):
             self.notes = (*self.notes, f"{number} programs ran on before they were looked into")
         return msgspec.structs.replace(ended, processes=calllog.processes(self._calls) or ended.processes)

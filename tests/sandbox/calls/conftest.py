@@ -23,7 +23,9 @@ _BUILDS = {
     "i386": ("gcc", "-m32", "-nostdlib", "-static", "-ffreestanding", "-fno-stack-protector", "-fno-pie", "-no-pie"),
     "crowd": ("gcc", "-pthread"),
     "faults": ("gcc", "-pthread"),
+    "ways": ("gcc",),
     "quiet-static": ("gcc", "-static"),
+    "apart": ("gcc", "-pthread"),
     "preloaded": ("gcc", "-shared", "-fPIC"),
 }
 

@@ -13,7 +13,7 @@ _HERE = Path(__file__).parent
 
 
 @pytest.mark.root
-@pytest.mark.parametrize("name", ["log", "faults", "pretending", "holding"])
+@pytest.mark.parametrize("name", ["log", "faults", "pretending", "holding", "ways", "threads"])
 def test_it_all_holds_for_an_ordinary_user(ordinary_user, python_for_all, name):
     environment = {
         "PATH": "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", "HOME": str(ordinary_user.home), "LANG": "C.UTF-8",

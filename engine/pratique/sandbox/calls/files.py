@@ -22,6 +22,7 @@ _AT_SYMLINK_NOFOLLOW: Final = 0x100
 _AT_SYMLINK_FOLLOW: Final = 0x400
 _AT_EMPTY_PATH: Final = 0x1000
 _TMPFILE: Final = os.O_TMPFILE & ~os.O_DIRECTORY
+_RENAME_EXCHANGE: Final = 2  # <linux/fs.h>
 _UNCHANGED: Final = 0xFFFFFFFF  # chown's -1
 #: Of an extended attribute's value.
 _MOST_VALUE: Final = 4096
@@ -207,13 +208,24 @@ def _renameat(ctx: Context, call: Notification) -> Answered:
     return _renamed(ctx, call, (call.a, call.b), (call.c, call.d))
 
 
-def _renamed(ctx: Context, call: Notification, old: tuple[int, int], new: tuple[int, int]) -> Answered:
+def _renameat2(ctx: Context, call: Notification) -> Answered:
+    return _renamed(ctx, call, (call.a, call.b), (call.c, call.d), exchange=bool(call.e & _RENAME_EXCHANGE))
+
+
+def _renamed(
+    ctx: Context, call: Notification, old: tuple[int, int], new: tuple[int, int], *, exchange: bool = False
+) -> Answered:
     source, target = _place(ctx, call, *old, follow=False), _place(ctx, call, *new, follow=False)
     if source is None or not source.mode or target is None or source.path == target.path:
         return None
-    if stat.S_ISDIR(source.mode):
+    if exchange and not target.mode:
+        return None
+    if stat.S_ISDIR(source.mode) or (exchange and stat.S_ISDIR(target.mode)):
         ctx.names.moved(call.thread)
-    return ctx.tell(call, "file.rename", path=source.path, to=target.path)
+    answer = ctx.tell(call, "file.rename", path=source.path, to=target.path)
+    if exchange and answer is None:
+        answer = ctx.tell(call, "file.rename", path=target.path, to=source.path)
+    return answer
 
 
 # -- content and attributes -------------------------------------------------------------------------------------------
@@ -331,7 +343,7 @@ CALLS: Final[dict[str, Decode]] = {
     "open": _open, "openat": _openat, "openat2": _openat2, "creat": _creat,
     "unlink": _unlink, "rmdir": _rmdir, "unlinkat": _unlinkat, "mkdir": _mkdir, "mkdirat": _mkdirat,
     "symlink": _symlink, "symlinkat": _symlinkat, "mknod": _mknod, "mknodat": _mknodat,
-    "link": _link, "linkat": _linkat, "rename": _rename, "renameat": _renameat, "renameat2": _renameat,
+    "link": _link, "linkat": _linkat, "rename": _rename, "renameat": _renameat, "renameat2": _renameat2,
     "truncate": _truncate, "truncate64": _truncate,
     "chmod": _chmod, "fchmod": _fchmod, "fchmodat": _fchmodat, "fchmodat2": _fchmodat2,
     "chown": _chown, "lchown": _lchown, "fchown": _fchown, "fchownat": _fchownat,

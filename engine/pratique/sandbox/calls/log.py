@@ -15,12 +15,15 @@ from typing import Any, Final
 
 import msgspec
 
+from pratique.errors import PratiqueError
 from pratique.events import Event
 from pratique.recording import Process
 from pratique.sandbox import growing
 
 #: Bytes kept back before they are written.
 _TOGETHER: Final = 64 * 1024
+#: What is counted: calls whose arguments, or what these lead to, were not for the supervisor to see.
+UNREAD: Final = "unreadable"
 _encode: Final = msgspec.json.Encoder().encode
 _decode: Final = msgspec.json.Decoder().decode
 
@@ -69,17 +72,25 @@ class Writer:
 
 
 def follow(path: Path, over: Callable[[], bool]) -> Iterator[Event]:
-    """The events in their order, as they are written; ends when `over()` says that nothing more will be."""
+    """The events in their order, as they are written; ends when `over()` says that nothing more will be.
+
+    Raises `PratiqueError` then, when there were calls that could not be read.
+    """
     users = _Users()
     uids: dict[int, int] = {}
+    unread = 0
     for line in _lines(path, over):
         if line[0] == "process":
             uids[line[1]["id"]] = line[1]["uid"]
-        elif line[0] != "count":
+        elif line[0] == "count":
+            unread += line[2] if line[1] == UNREAD else 0
+        else:
             event = _event(line)
             if event.kind == "process.exec":
                 event.fields["user"] = users[uids.get(event.process, 0)]
             yield event
+    if unread:
+        raise PratiqueError(f"{unread} calls could not be read: what they did is not told")
 
 
 def processes(path: Path) -> tuple[Process, ...]:

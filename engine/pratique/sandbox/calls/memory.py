@@ -1,10 +1,14 @@
-"""What a call's arguments point to, read out of the memory of the process that made it. Every reading is bounded."""
+"""What a call's arguments point to, read out of the memory of the thread that made it. Every reading is bounded.
+
+A thread is asked for by its own number each time, and nothing of it is kept open: the process may execute something, or
+its first thread end, between two calls.
+"""
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import os
-from collections.abc import Callable
 from typing import Final
 
 PATH_MAX: Final = 4096  # <linux/limits.h>
@@ -14,48 +18,40 @@ _FIRST: Final = 256
 MOST_ARGUMENTS: Final = 32 * 1024
 _MOST_POINTERS: Final = 4096
 _HIGHEST: Final = 1 << 56  # no program's address is beyond it
-#: Descriptors kept open at one time.
-_MOST_OPEN: Final = 512
+
+_libc: Final = ctypes.CDLL(None, use_errno=True)
 
 
 class Unreadable(Exception):
-    """The kernel does not let us read that process's memory."""
+    """What the call is about is not for us to see: the thread's memory, or where its path leads."""
 
 
 class Memory:
-    """Reads by a descriptor kept open for each process; `forget` it when the process executes something, or ends."""
+    """`proc`: descriptor of a /proc that shows the session's threads by the numbers notifications have."""
 
-    def __init__(self, proc: int, process_of: Callable[[int], int | None]) -> None:
+    def __init__(self, proc: int) -> None:
         self._proc = proc
-        self._process_of = process_of
-        self._open: dict[int, int] = {}
+        room = (ctypes.c_char * MOST_ARGUMENTS)()
+        self._room = memoryview(room)
+        #: Two of struct iovec, <bits/types/struct_iovec.h>: address and size here, and there.
+        self._vectors = (ctypes.c_size_t * 4)(ctypes.addressof(room), 0, 0, 0)
+        self._here = ctypes.byref(self._vectors)
+        self._there = ctypes.byref(self._vectors, 2 * ctypes.sizeof(ctypes.c_size_t))
 
     def read(self, thread: int, address: int, size: int) -> bytes:
         """Up to `size` bytes (at most 32 KiB); fewer where the memory ends, none where there is none.
 
         Raises `Unreadable` when it is not for us to read.
         """
-        process = self._process_of(thread)
-        if process is None or not 0 < address < _HIGHEST:
-            return b""
-        descriptor = self._open.get(process)
-        if descriptor is not None:
-            try:
-                if data := os.pread(descriptor, min(size, MOST_ARGUMENTS), address):
-                    return data
-            except OSError:
-                return b""
-            self.forget(process)  # it executed something meanwhile: this was the memory it had before
-        try:
-            return os.pread(self._opened(process), min(size, MOST_ARGUMENTS), address)
-        except OSError:
-            return b""
+        size = min(size, MOST_ARGUMENTS)
+        data = self._readable(thread, address, size)
+        return data if len(data) == size else data + self._mapped(thread, address + len(data), size - len(data))
 
     def text(self, thread: int, address: int, limit: int = PATH_MAX) -> bytes | None:
         """The bytes up to the first zero; None where there is no such text: the call will fail."""
-        data = self.read(thread, address, _FIRST)
+        data = self._readable(thread, address, _FIRST)
         end = data.find(b"\0")
-        if end < 0 and len(data) == _FIRST:
+        if end < 0:
             data = self.read(thread, address, limit)
             end = data.find(b"\0")
         return data[:end] if end >= 0 else None
@@ -87,19 +83,33 @@ class Memory:
             address += len(data)
         return out
 
-    def forget(self, process: int) -> None:
-        descriptor = self._open.pop(process, None)
-        if descriptor is not None:
-            os.close(descriptor)
+    def _readable(self, thread: int, address: int, size: int) -> bytes:
+        """Up to the first page that the thread has not mapped for reading. Asks for a debugger's rights, no more."""
+        if size <= 0 or not 0 < address < _HIGHEST:
+            return b""
+        vectors = self._vectors
+        vectors[1] = vectors[3] = size
+        vectors[2] = address
+        done: int = _libc.process_vm_readv(thread, self._here, 1, self._there, 1, 0)
+        if done >= 0:
+            return self._room[:done].tobytes()
+        if ctypes.get_errno() == errno.EPERM:
+            raise Unreadable
+        return b""  # nothing is there, or the thread has gone
 
-    def _opened(self, process: int) -> int:
+    def _mapped(self, thread: int, address: int, size: int) -> bytes:
+        """As a debugger sees it: what is mapped for writing or executing alone, the kernel reads all the same."""
+        if size <= 0 or not 0 < address < _HIGHEST:
+            return b""
         try:
-            descriptor = os.open(f"{process}/mem", os.O_RDONLY | os.O_CLOEXEC, dir_fd=self._proc)
-        except OSError as error:
-            if error.errno in (errno.EACCES, errno.EPERM):
-                raise Unreadable from None
-            raise
-        if len(self._open) >= _MOST_OPEN:
-            self.forget(next(iter(self._open)))
-        self._open[process] = descriptor
-        return descriptor
+            descriptor = os.open(f"{thread}/mem", os.O_RDONLY | os.O_CLOEXEC, dir_fd=self._proc)
+        except PermissionError:
+            raise Unreadable from None
+        except OSError:
+            return b""
+        try:
+            return os.pread(descriptor, size, address)
+        except OSError:
+            return b""
+        finally:
+            os.close(descriptor)

@@ -1,33 +1,31 @@
 """What a path in a call names: absolute, links resolved, as the session sees it.
 
-The supervisor's root directory is the session's, so the kernel itself resolves what is above the last name. Processes
-are looked up in a /proc of the supervisor's own pid name space, which is not in that root: it comes as a descriptor.
+The supervisor's root directory is the session's, so the kernel itself resolves what is above the last name. What it
+cannot, for the supervisor is no process of the session (/proc/self), or for the thread has another root, is walked.
+Processes are looked up in a /proc of the supervisor's own pid name space, which is not in that root: it comes as a
+descriptor.
 """
 
 from __future__ import annotations
 
-import ctypes
+import errno
 import os
 import stat
-import struct
 from typing import Final, NamedTuple
 
-_libc: Final = ctypes.CDLL(None, use_errno=True)
+from pratique.sandbox.calls import threads, walking
+from pratique.sandbox.calls.memory import Unreadable
 
-#: Links followed at the end of one path; Linux itself gives up after as many.
-_MOST_LINKS: Final = 40
 _HERE: Final = 0xFFFFFF9C  # AT_FDCWD, <linux/fcntl.h>
-_SYS_OPENAT2: Final = 437
-_RESOLVE_IN_ROOT: Final = 0x10  # <linux/openat2.h>
 _DIRECTORY: Final = os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC
-_ANY: Final = os.O_PATH | os.O_CLOEXEC
 
 #: Directories remembered.
 _MOST_KNOWN: Final = 128
-_PER_PROCESS: Final = (b"/proc/", b"/dev/fd")
-#: Paths that mean something else to each process.
-_OWN: Final = {b"/proc/self": b"", b"/proc/thread-self": b"", b"/dev/fd": b"/fd"}
-_OWN_STREAMS: Final = {b"/dev/stdin": b"/fd/0", b"/dev/stdout": b"/fd/1", b"/dev/stderr": b"/fd/2"}
+_DELETED: Final = " (deleted)"
+#: The call fails for the thread as it does for us, or there is no such thread any more.
+_FAILS: Final = frozenset({
+    errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.EINVAL, errno.EBADF, errno.ESRCH,
+})  # fmt: skip
 
 
 class Place(NamedTuple):
@@ -70,35 +68,60 @@ class Names:
         """Where `name` leads from an open directory (or AT_FDCWD). None: the directory it should be in is not there.
 
         `follow`: as calls do that work on what a link leads to; a link that leads nowhere names where it leads to.
+        Raises `Unreadable` when that is not for us to see.
         """
         if not name:
             return None
-        for _ in range(_MOST_LINKS):
-            if follow and name.startswith((b"/proc/", b"/dev/")) and (jump := self._jump(thread, directory, name)):
-                return jump
-            above, _, last = name.rpartition(b"/")
-            if name[:1] == b"/":
-                above = above or b"/"
-            if last in (b"", b".", b".."):
-                above, last = name, b""
+        if not self._confined(thread):
             try:
-                known = self._directory(thread, directory, above)
-                if not last:
-                    return Place(known.path, os.fstat(known.descriptor).st_mode)
-                # Asking first is cheaper than an exception, and most files that are opened to be written are new.
-                if follow and not os.access(last, os.F_OK, dir_fd=known.descriptor, follow_symlinks=False):
-                    return Place(f"{known.path.rstrip('/')}/{os.fsdecode(last)}", 0)
-                try:
-                    mode = os.stat(last, dir_fd=known.descriptor, follow_symlinks=False).st_mode
-                except FileNotFoundError:
-                    mode = 0
-                if not (follow and stat.S_ISLNK(mode)):
-                    return Place(f"{known.path.rstrip('/')}/{os.fsdecode(last)}", mode)
-                target = os.readlink(last, dir_fd=known.descriptor)
-            except (OSError, ValueError):
+                if (place := self._quick(thread, directory, name, follow=follow)) is not None:
+                    return place
+            except OSError:
+                pass
+        return self._walked(thread, directory, name, follow=follow)
+
+    def _quick(self, thread: int, directory: int, name: bytes, *, follow: bool) -> Place | None:
+        """By way of the kernel. None: a link is at the end, which has to be followed. Raises `OSError`."""
+        above, _, last = name.rpartition(b"/")
+        if name[:1] == b"/":
+            above = above or b"/"
+        if last in (b"", b".", b".."):
+            above, last = name, b""
+        known = self._directory(thread, directory, above)
+        if not last:
+            return Place(known.path, os.fstat(known.descriptor).st_mode)
+        # Asking first is cheaper than an exception, and most files that are opened to be written are new.
+        if follow and not os.access(last, os.F_OK, dir_fd=known.descriptor, follow_symlinks=False):
+            return Place(_below(known.path, last), 0)
+        try:
+            mode = os.stat(last, dir_fd=known.descriptor, follow_symlinks=False).st_mode
+        except FileNotFoundError:
+            mode = 0
+        return None if follow and stat.S_ISLNK(mode) else Place(_below(known.path, last), mode)
+
+    def _walked(self, thread: int, directory: int, name: bytes, *, follow: bool) -> Place | None:
+        try:
+            found = walking.walk(self._proc, thread, directory, name, follow=follow)
+        except OSError as error:
+            if error.errno in _FAILS:
                 return None
-            name = target if target[:1] == b"/" else os.fsencode(known.path) + b"/" + target
-        return None
+            raise Unreadable from None
+        try:
+            if found.name:
+                return Place(_below(self.opened(found.descriptor), found.name), found.mode)
+            path = self._lasting(found.descriptor)
+            return Place(path, found.mode) if path[:1] == "/" else None  # a pipe, a socket
+        finally:
+            os.close(found.descriptor)
+
+    def _confined(self, thread: int) -> bool:
+        """Whether the thread has a root of its own."""
+        if not self.confined:
+            return False
+        try:
+            return os.readlink(f"{thread}/root", dir_fd=self._proc) != "/"
+        except OSError:
+            return True
 
     @property
     def unsettled(self) -> bool:
@@ -116,17 +139,17 @@ class Names:
 
     def _directory(self, thread: int, directory: int, name: bytes) -> _Known:
         """The directory, and its path. Those last used are remembered: an open one's number is nobody else's."""
-        lasting = not self.confined and not self._moving
+        lasting = not self._moving
+        way, start = self._way(thread, directory, name)
         if lasting:
-            way, start = self._way(thread, directory, name)
             now = os.stat(way, dir_fd=start)
             known = self._known.get((now.st_dev, now.st_ino))
             if known is not None:
                 return known
-        descriptor = self._open(thread, directory, name, _DIRECTORY)
+        descriptor = os.open(way, _DIRECTORY, dir_fd=start)
         found = os.fstat(descriptor)
         known = _Known(descriptor, self.opened(descriptor))
-        if not lasting or known.path.endswith(" (deleted)"):
+        if not lasting or known.path.endswith(_DELETED):
             if self._passing is not None:
                 os.close(self._passing)
             self._passing = descriptor
@@ -144,15 +167,29 @@ class Names:
         self._known.clear()
 
     def descriptor(self, thread: int, number: int) -> Place | None:
-        """What an open descriptor of the thread leads to. None: there is none, or it is no file (a pipe, a socket)."""
+        """What an open descriptor of the thread leads to. None: there is none, or it is no file (a pipe, a socket).
+
+        Raises `Unreadable` when that is not for us to see.
+        """
         try:
-            path = os.readlink(f"{thread}/fd/{number & 0xFFFFFFFF}", dir_fd=self._proc)
-            if path[:1] != "/":
+            copy = threads.taken(self._proc, thread, number)
+        except OSError as error:
+            if error.errno in _FAILS:
                 return None
-            mode = os.stat(f"{thread}/fd/{number & 0xFFFFFFFF}", dir_fd=self._proc).st_mode
-        except OSError:
-            return None
-        return Place(path.removesuffix(" (deleted)") if not path.startswith("/memfd:") else path, mode)
+            raise Unreadable from None
+        try:
+            path = self._lasting(copy)
+            return Place(path, os.fstat(copy).st_mode) if path[:1] == "/" else None
+        finally:
+            os.close(copy)
+
+    def readable(self, thread: int, name: bytes) -> int:
+        """A descriptor to read what `name` leads to, also when that has no name of its own. Raises `OSError`."""
+        found = walking.walk(self._proc, thread, _HERE, name, follow=True)
+        try:
+            return os.open(str(found.descriptor), os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK, dir_fd=self._own)
+        finally:
+            os.close(found.descriptor)
 
     def working_directory(self, thread: int) -> str:
         try:
@@ -163,59 +200,27 @@ class Names:
     def _way(self, thread: int, directory: int, name: bytes) -> tuple[bytes, int | None]:
         """The name as this process has to put it, and the directory it starts from."""
         if name[:1] == b"/":
-            if name.startswith(_PER_PROCESS):
-                for own, instead in _OWN.items():
-                    if name.startswith(own) and name[len(own) : len(own) + 1] in (b"", b"/"):
-                        return b"%d%b%b" % (thread, instead, name[len(own) :]), self._proc
             return name, None
         if directory & 0xFFFFFFFF == _HERE:
             return b"%d/cwd/%b" % (thread, name), self._proc
         return b"%d/fd/%d/%b" % (thread, directory & 0xFFFFFFFF, name), self._proc
 
-    def _open(self, thread: int, directory: int, name: bytes, flags: int) -> int:
-        """A descriptor of `name`, followed to the end."""
-        way, start = self._way(thread, directory, name)
-        if self.confined and (inner := self._confined(thread, way, start, flags)) is not None:
-            return inner
-        return os.open(way, flags, dir_fd=start)
-
-    def _confined(self, thread: int, way: bytes, start: int | None, flags: int) -> int | None:
-        """The same where links cannot lead out of the thread's own root; None when it has the session's."""
-        root = os.readlink(b"%d/root" % thread, dir_fd=self._proc)
-        if root == b"/":
-            return None
-        name = way
-        if start is not None:
-            # The first two or three names lead to an open directory; what is below it is resolved from the root.
-            names = way.split(b"/")
-            depth = 3 if names[1] == b"fd" else 2
-            base = os.readlink(b"/".join(names[:depth]), dir_fd=start)
-            if not (base + b"/").startswith(root + b"/"):
-                return None  # outside of it, as after a chroot without a chdir
-            name = base[len(root) :] + b"/" + b"/".join(names[depth:])
-        descriptor = os.open(b"%d/root" % thread, _DIRECTORY, dir_fd=self._proc)
-        try:
-            how = struct.pack("=QQQ", flags, 0, _RESOLVE_IN_ROOT)
-            opened = int(_libc.syscall(_SYS_OPENAT2, descriptor, name, how, len(how)))
-            if opened < 0:
-                number = ctypes.get_errno()
-                raise OSError(number, os.strerror(number), name)
-            return opened
-        finally:
-            os.close(descriptor)
-
-    def _jump(self, thread: int, directory: int, name: bytes) -> Place | None:
-        """Links below /proc lead to things, not to names: /proc/self/fd/1 may be a file, or a pipe without any name."""
-        name = _OWN_STREAMS.get(name, name)
-        try:
-            opened = self._open(thread, directory, name, _ANY)
-        except OSError:
-            return None
-        try:
-            return Place(self.opened(opened).removesuffix(" (deleted)"), os.fstat(opened).st_mode)
-        finally:
-            os.close(opened)
-
     def opened(self, descriptor: int) -> str:
         """The path of a descriptor of our own."""
         return os.readlink(str(descriptor), dir_fd=self._own)
+
+    def _lasting(self, descriptor: int) -> str:
+        """The same of what may have lost its name: the one it had."""
+        path = self.opened(descriptor)
+        if not path.endswith(_DELETED) or path.startswith("/memfd:"):
+            return path
+        try:
+            if os.path.samestat(os.lstat(path), os.fstat(descriptor)):
+                return path  # it is called so
+        except OSError:
+            pass
+        return path.removesuffix(_DELETED)
+
+
+def _below(directory: str, name: bytes) -> str:
+    return f"{directory.rstrip('/')}/{os.fsdecode(name)}"

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 import struct
 from typing import Final, NamedTuple
 
+from pratique.sandbox.calls import threads
 from pratique.sandbox.calls.context import Answered, Context, Decode
-from pratique.sandbox.calls.listener import Notification, take_descriptor
+from pratique.sandbox.calls.listener import Notification
+from pratique.sandbox.calls.memory import Unreadable
 
 _HERE: Final = 0xFFFFFF9C  # AT_FDCWD
 _LONGEST: Final = 128  # struct sockaddr_storage
@@ -37,20 +40,18 @@ def _address(data: bytes) -> _Address | None:
 
 
 def _socket(ctx: Context, call: Notification, number: int) -> socket.socket | None:
-    """A copy of the caller's socket, to ask it what it is."""
-    process = ctx.images.process_of(call.thread)
-    if process is None:
-        return None
+    """A copy of the caller's socket, to ask it what it is. Raises `Unreadable` when that is not for us to see."""
     try:
-        pidfd = os.pidfd_open(process)
-    except OSError:
-        return None
+        copy = threads.taken(ctx.proc, call.thread, number)
+    except OSError as error:
+        if error.errno in (errno.EBADF, errno.ESRCH):
+            return None
+        raise Unreadable from None
     try:
-        return socket.socket(fileno=take_descriptor(pidfd, number & 0xFFFFFFFF))
-    except OSError:
+        return socket.socket(fileno=copy)
+    except OSError:  # it is none
+        os.close(copy)
         return None
-    finally:
-        os.close(pidfd)
 
 
 def _protocol(ctx: Context, call: Notification, number: int) -> str:

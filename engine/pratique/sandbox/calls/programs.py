@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 import struct
 from pathlib import Path
@@ -21,6 +22,8 @@ _AT_SYMLINK_NOFOLLOW: Final = 0x100
 #: Interpreters that are scripts themselves, followed as deep as Linux does.
 _MOST_INTERPRETERS: Final = 5
 _FIRST_LINE: Final = 256  # BINPRM_BUF_SIZE, <linux/binfmts.h>
+_BLANKS: Final = b" \t"
+_TERMINATOR: Final = re.compile(rb"[ \t\0]")
 _EXECUTABLE: Final = 0o111
 _MOST_ABOVE: Final = 1000
 
@@ -80,7 +83,6 @@ def _executed(ctx: Context, call: Notification, place: Place | None, name: bytes
     entry = ctx.images.of(call.thread) if again else ctx.images.execute(call.thread, executed)
     if entry is None:
         return None
-    ctx.memory.forget(ctx.images.process_of(call.thread) or 0)
     ctx.tell(call, "process.exec", **told)
     for sign in probes.signs_in(arguments, place.path):
         ctx.tell(call, probes.KIND, sign=sign)
@@ -101,14 +103,14 @@ def _stand_in(ctx: Context, place: Place, name: bytes, call: Notification) -> st
 def _image(ctx: Context, call: Notification, place: Place, name: str, arguments: list[str]) -> _Image | None:
     """The program that will run, and its arguments: for a script, its interpreter's. None: it is no program."""
     program = place.path
-    for _ in range(_MOST_INTERPRETERS):
+    for _ in range(_MOST_INTERPRETERS + 1):
         first = _beginning(ctx, call, program, name)
         if first is None:
             return _Image(program, arguments)  # for executing only: no script then
         if not first.startswith(b"#!"):
             return _Image(program, arguments) if first.startswith(b"\x7fELF") else None
-        words = first[2:].split(b"\n", 1)[0].strip().split(None, 1)
-        if not words:
+        words = _interpreter(first)
+        if words is None:
             return None
         interpreter = ctx.names.place(call.thread, _HERE, words[0], follow=True)
         if interpreter is None or not interpreter.mode & _EXECUTABLE:
@@ -118,11 +120,31 @@ def _image(ctx: Context, call: Notification, place: Place, name: str, arguments:
     return None
 
 
+def _interpreter(first: bytes) -> list[bytes] | None:
+    """The interpreter a script's first bytes name, and its argument if there is one. None: the kernel finds none.
+
+    As <fs/binfmt_script.c> has it: a zero byte ends the line, only spaces and tabs part it, and without an end of the
+    line a name that may have been cut off counts for nothing.
+    """
+    first = first.ljust(_FIRST_LINE, b"\0")
+    end = first.partition(b"\0")[0].find(b"\n")
+    if end < 0:
+        end = _FIRST_LINE - 1
+        if not _TERMINATOR.search(first[2:].lstrip(_BLANKS)):
+            return None
+    line = first[2:end].strip(_BLANKS)
+    if not line:
+        return None
+    name, *rest = _TERMINATOR.split(line, 1)
+    if rest and line[len(name) :][:1] != b"\0" and (argument := rest[0].lstrip(_BLANKS)):
+        return [name, argument.partition(b"\0")[0]]
+    return [name]
+
+
 def _beginning(ctx: Context, call: Notification, path: str, name: str) -> bytes | None:
     try:
         if path.startswith("/memfd:"):
-            number = name.rpartition("/")[2]
-            descriptor = os.open(f"{call.thread}/fd/{number}", os.O_RDONLY | os.O_CLOEXEC, dir_fd=ctx.proc)
+            descriptor = ctx.names.readable(call.thread, os.fsencode(name))
         else:
             descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_NOCTTY)
     except OSError:

@@ -29,7 +29,7 @@ from pratique.sandbox.calls.context import EPERM, Answer, Context, Decode, Gone
 from pratique.sandbox.calls.holding import Holding
 from pratique.sandbox.calls.images import Images
 from pratique.sandbox.calls.listener import Notification
-from pratique.sandbox.calls.log import Writer
+from pratique.sandbox.calls.log import UNREAD, Writer
 from pratique.sandbox.calls.naming import Names
 from pratique.sandbox.calls.numbers import I386, LAST_KNOWN, Machine
 
@@ -150,7 +150,7 @@ class _Supervisor:
             proc=proc,
             listener=listening,
             names=Names(proc),
-            memory=memory.Memory(proc, images.process_of),
+            memory=memory.Memory(proc),
             images=images,
             log=self._log,
             answers=Answers(watching.deny, watching.emulate, watching.home),
@@ -223,7 +223,6 @@ class _Supervisor:
                 else:
                     process = self._pidfds.pop(descriptor)
                     self._ctx.images.ended(process)
-                    self._ctx.memory.forget(process)
                     self._ctx.release(process)
             if calls:
                 notification = listener.receive(self._listener, room)
@@ -232,7 +231,7 @@ class _Supervisor:
             elif ended:
                 break
         self._ctx.release()
-        for name, number in (("unreadable", self._ctx.unreadable), ("overdue", held.overdue)):
+        for name, number in ((UNREAD, self._ctx.unreadable), ("overdue", held.overdue)):
             if number:
                 self._log.count(name, number)
         self._log.flush()
