@@ -201,9 +201,10 @@ STANDARD_KINDS: Final[tuple[EventKind, ...]] = (
     ),
     EventKind(
         "file.delete",
-        "A file, directory or link went away",
+        "A file, directory or link went away; `lost`: a file from before the session, its content nowhere else now",
         path=_F.path,
         type=_F.text,
+        lost=_F.flag,
         by_package_manager=_F.flag,
         package=_F.text,
         outcome=_F.text,

@@ -7,6 +7,7 @@ from typing import Any
 
 from pratique import STANDARD_KINDS, Effect, Event, EventKind, Session, hookimpl
 from pratique_detectors.changed_lines import changed_lines
+from pratique_detectors.lost import Lost
 from pratique_detectors.through_links import MOST_PATHS, links_before, names_beneath, other_ways, resolved, seen_through
 
 _EMITTED = (
@@ -25,9 +26,10 @@ def event_kinds() -> list[EventKind]:
 def observe(session: Session) -> Iterator[Event]:
     files = {effect.path: effect for effect in session.effects(type="file")}
     links = links_before(session.home)
+    lost = Lost(files.values(), session)
     for effect in session.effects():
         if effect.type == "file":
-            for event in file_events(effect, session, files):
+            for event in file_events(effect, session, files, lost):
                 yield event
                 for path in other_ways(effect.path, links):
                     yield _event(event.kind, effect, **{**event.fields, "path": path})
@@ -45,12 +47,13 @@ def _event(kind: str, effect: Effect, **fields: Any) -> Event:
     return Event(kind, process=effect.process, effect=effect.id, **fields)
 
 
-def file_events(effect: Effect, session: Session, files: Mapping[str, Effect]) -> Iterator[Event]:
+def file_events(effect: Effect, session: Session, files: Mapping[str, Effect], lost: Lost) -> Iterator[Event]:
     """What happened to one path, in the order a program would have done it."""
     before, after = effect.before, effect.after
     by = _by(effect)
     if after is None or (before is not None and before.type != after.type):
-        yield _event("file.delete", effect, path=effect.path, type=before.type if before else "", **by)
+        kind = before.type if before else ""
+        yield _event("file.delete", effect, path=effect.path, type=kind, lost=effect in lost, **by)
     if after is None:
         return
     new = before is None or before.type != after.type

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import re
 
+import pytest
+
 from pratique.events import STANDARD_KINDS, Vocabulary
 from pratique.policy.checker import check_text
 from pratique.policy.diagnostics import Diagnostic, counted, in_order, render, summary
+from pratique.policy.expected import HEADER
 from pratique.policy.model import Location
 
 VOCABULARY = Vocabulary(STANDARD_KINDS)
@@ -30,6 +33,18 @@ def test_an_error_teaches() -> None:
         "   |\n"
         '   = help: did you mean "file.write"?'
     )
+
+
+@pytest.mark.parametrize("word", ["threshhold", "threshold"])
+def test_a_statement_of_the_header_that_stands_at_the_top_is_told_its_place(word: str) -> None:
+    said = shown(f"part of office; {word} 3")
+    assert said.endswith('= help: "threshold" stands in the header: policy NAME { threshold ... }')
+    assert "header" not in shown("part of office; nothing_like_it 3")
+
+
+def test_the_header_s_statements_are_those_the_grammar_has() -> None:
+    (listed,) = re.findall("expected one of: (.*)", shown("policy a {\n nothing_like_it\n}"))
+    assert set(listed.split(", ")) == {*HEADER, "override", "}"}
 
 
 def test_another_place_that_matters_is_shown_too() -> None:
