@@ -7,7 +7,7 @@ from functools import cache
 from typing import Final
 
 from pratique.policy.lexer import Tokens
-from pratique.policy.nearest import did_you_mean, listed
+from pratique.policy.nearest import did_you_mean, listed, nearest
 from pratique.policy.tables import Tables, load
 
 _WORDS: Final = {
@@ -24,6 +24,9 @@ _WORDS: Final = {
 #: Terminals that together are "a value"; naming them all would bury the rest.
 _VALUE: Final = frozenset({"TEXT", "REGEX", "NUMBER", "DURATION", "SIZE", "SHARE", "NAME", "LSQB"})
 _COMPARING: Final = frozenset({"EQUAL", "LESSTHAN", "MORETHAN", "IN", "MATCHES", "CONTAINS", "BEGINS", "ENDS"})
+
+#: What begins the statements of a policy's header, and of nothing else.
+HEADER: Final = ("extends", "score", "threshold", "unattended", "undesirable", "version")
 
 
 @cache
@@ -90,6 +93,12 @@ def near_keyword(tokens: Tokens, index: int, expected: list[str]) -> str:
     """A hint when the word found is nearly one of those expected."""
     spelling = _spelling()
     return did_you_mean(tokens.words[index], [spelling[kind] for kind in expected if kind in spelling])
+
+
+def of_the_header(word: str) -> str:
+    """A hint when a word that begins a statement at the top of a file begins, or nearly so, one of the header's."""
+    near = nearest(word, HEADER)
+    return f'"{near}" stands in the header: policy NAME {{ {near} ... }}' if near else ""
 
 
 def found(tokens: Tokens, index: int) -> str:

@@ -15,7 +15,7 @@ import msgspec
 from pratique.policy import syntax
 from pratique.policy.building import rules
 from pratique.policy.diagnostics import Diagnostic, Note
-from pratique.policy.expected import acceptable, found, habit, in_words, near_keyword
+from pratique.policy.expected import acceptable, found, habit, in_words, near_keyword, of_the_header
 from pratique.policy.lexer import Tokens, lex
 from pratique.policy.limits import ENOUGH, LARGEST
 from pratique.policy.model import Location
@@ -245,8 +245,16 @@ class _Run:
             tokens.starts[at],
             len(tokens.words[at].rstrip("\n")) or 1,
             note=f"expected {words}" if message and words else "",
-            help=near_keyword(tokens, index, expected) if tokens.words[index][:1].isalpha() else habit(tokens, index),
+            help=self._help(index, expected, begins),
         )
+
+    def _help(self, index: int, expected: list[str], begins: bool) -> str:
+        word = self.tokens.words[index]
+        if not word[:1].isalpha():
+            return habit(self.tokens, index)
+        near = near_keyword(self.tokens, index, expected)
+        at_the_top = begins and self._outermost_brace() is None
+        return near or (of_the_header(word) if at_the_top else "")
 
     def _note(
         self,
