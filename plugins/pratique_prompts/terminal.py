@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import sys
 import termios
 import tty
@@ -16,6 +17,14 @@ from pratique import Answer, Question, hookimpl
 def ask(question: Question) -> Answer | None:
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         return None
+    try:
+        return _asked(question)
+    except (OSError, termios.error):  # the terminal has gone, and whoever sat there with it
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)  # which need not be told again while all is put in order
+        raise KeyboardInterrupt from None
+
+
+def _asked(question: Question) -> Answer:
     keys = {choice.key: choice for choice in question.choices}
     print(f"\n{question.title}", *offered(question, shutil.get_terminal_size().columns), sep="\n", file=sys.stderr)
     while True:

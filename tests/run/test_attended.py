@@ -305,6 +305,7 @@ def test_giving_up_at_the_question_installs_nothing(scene, attend, key):
     child.expect_exact("interrupted; nothing was committed")
     assert ends(child) == 130
     assert scene.left() == []
+    assert report(scene)["exit_code"] == 130
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
@@ -318,14 +319,16 @@ def test_being_ended_at_the_question_installs_nothing_and_gives_the_terminal_bac
     assert scene.left() == []
 
 
-def test_a_terminal_that_goes_away_at_the_question_installs_nothing(scene, attend):
+def test_a_terminal_that_goes_away_at_the_question_installs_nothing_and_leaves_an_entry(scene, attend):
     child = attend("run", scene.script(EVIL))
     child.expect_exact("> ")
-    child.close(force=False)
-    deadline = time.monotonic() + 10
-    while scene.left() and time.monotonic() < deadline:
-        time.sleep(0.1)
+    child.ptyproc.fileobj.close()
+    os.kill(child.pid, signal.SIGHUP)  # as the shell does, too
+    child.wait()
+    assert child.exitstatus == 130
     assert scene.left() == []
+    told = report(scene)
+    assert (told["exit_code"], told["decision"], told["verdict"]["class"]) == (130, None, "undesirable")
 
 
 def test_clean_or_failed_or_told_beforehand_nothing_is_asked(scene, attend):

@@ -212,6 +212,10 @@ class TerminalFace:
             sys.stdout.flush()
         except OSError:  # whoever read along has gone; how it ended is in the exit code
             drop_output(sys.stdout)
+            with contextlib.suppress(OSError):
+                sys.stderr.flush()
+                return
+            drop_output(sys.stderr)
 
     def _show_the_end(self, result: Result) -> None:
         from rich.console import Console

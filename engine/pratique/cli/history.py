@@ -90,22 +90,24 @@ def _line(report: Report) -> str:
     """One session of a list, for people."""
     from pratique.cli.plain import printable
     from pratique.policy.score import shown
+    from pratique.report import unfinished
     from pratique.run.fates import fate
 
     when = time.strftime("%Y-%m-%d %H:%M", time.localtime(report.started))
     verdict: str = report.ended
     if report.verdict:
-        verdict = f"{report.verdict.verdict} {shown(report.verdict.total).removesuffix('.0')}"
+        word = unfinished(report) if report.verdict.verdict == "clean" else ""
+        verdict = f"{word or report.verdict.verdict} {shown(report.verdict.total).removesuffix('.0')}"
     found = fate(report)
     word = found.state if found.state in ("kept", "undone") else _outcome(report)
     gone = "  (cannot be undone any more)" if found.state == "installed" and not found.can_be_undone else ""
-    return f"{report.id}  {when}  {verdict:<18} {word:<8} {printable(report.subject.name)}{gone}"
+    return f"{report.id}  {when}  {verdict:<18} {word:<11} {printable(report.subject.name)}{gone}"
 
 
 def _outcome(report: Report) -> str:
     """What became of it, in a word: the decision, unless the installer failed and nothing came of that."""
     if report.decision is None:
-        return "-"
+        return {7: "deadline", 130: "interrupted"}.get(report.exit_code, "-")
     if report.decision.choice != "refuse" and report.installer_exit_status and not any(e.kept for e in report.effects):
         return "failed"
     return report.decision.choice

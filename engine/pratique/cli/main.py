@@ -7,6 +7,7 @@ imported, so that `pratique --version` answers at once. Plugins add commands wit
 from __future__ import annotations
 
 import argparse
+import contextlib
 import errno
 import importlib
 import os
@@ -93,7 +94,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except PratiqueError as error:
         return _complain(error)
     except KeyboardInterrupt:
-        print("pratique: interrupted; nothing was committed", file=sys.stderr)
+        with contextlib.suppress(OSError):  # it may have been the terminal that went
+            print("pratique: interrupted; nothing was committed", file=sys.stderr)
         return 130
     except BrokenPipeError:
         # The reader went away (`| head`); flushing again at exit would only complain once more.

@@ -214,7 +214,9 @@ def _run(args: argparse.Namespace, print_document: Callable[[bytes], None]) -> i
 def asked_to_end() -> Iterator[None]:
     """To be told to end, or to lose one's terminal, is like Ctrl-C: what is under way is given up in good order."""
 
-    def interrupt(*_: object) -> None:
+    def interrupt(number: int, _: object) -> None:
+        if number == signal.SIGHUP:  # a terminal goes once; the kernel says so, and the shell again
+            signal.signal(number, signal.SIG_IGN)
         raise KeyboardInterrupt
 
     before = {number: signal.signal(number, interrupt) for number in (signal.SIGTERM, signal.SIGHUP)}
@@ -222,7 +224,8 @@ def asked_to_end() -> Iterator[None]:
         yield
     finally:
         for number, handler in before.items():
-            signal.signal(number, handler)
+            if signal.getsignal(number) is interrupt:  # else the terminal is gone, and there is an end to be written
+                signal.signal(number, handler)
 
 
 def _keep(outputs: Sequence[tuple[str, Callable[[], object]]]) -> dict[str, OSError]:

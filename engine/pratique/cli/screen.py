@@ -11,7 +11,7 @@ from pratique.cli.details import details
 from pratique.cli.evidence import counted, distinct, short
 from pratique.cli.plain import printable, put
 from pratique.policy.score import shown
-from pratique.report import ActionPart, ComponentPart, Report, ending, typed
+from pratique.report import ActionPart, ComponentPart, Report, ending, typed, unfinished
 from pratique.standing import ON_NEITHER
 
 __all__ = ["details", "done", "human_size", "lines", "show"]
@@ -102,10 +102,9 @@ def _verdict(report: Report, width: int) -> Iterator[Text]:
         yield Text.assemble((words.get(report.ended, "NOT JUDGED"), "bold red"), f"  {reason}")
         return
     bad = verdict.verdict == "undesirable"
-    # Of a program that was ended nobody can say that it is clean.
-    cut = report.ended in ("deadline", "interrupted") and not bad
+    cut = "" if bad else unfinished(report)
     left = Text.assemble(
-        ("NOT FINISHED", "bold red") if cut else (verdict.verdict.upper(), "bold red" if bad else "bold green"),
+        ((cut or verdict.verdict).upper(), "bold red" if bad or cut else "bold green"),
         f"  {shown(verdict.total).removesuffix('.0')} of {verdict.threshold:g}",
     )
     method = {"sum": "sum of actions", "max": "heaviest action"}.get(verdict.method, f"{verdict.method} by category")
@@ -151,7 +150,7 @@ def _components(report: Report) -> Iterator[Text]:
         what = ", ".join(filter(None, (_what(part), "left out" if part.name in left_out else "")))
         yield Text.assemble(
             f" {printable(part.name):<{width}}  {shown(part.total).removesuffix('.0'):>5}  ",
-            (f"{part.verdict:<11}", "red" if bad else "green"),
+            (f"{part.verdict if bad or not unfinished(report) else 'clean so far':<11}", "red" if bad else "green"),
             (f"  {what}" if what else "", "dim"),
         )
     if len(shown_ones) < len(report.components):
@@ -207,7 +206,7 @@ def done(report: Report, *, can_be_undone: bool = True) -> Iterator[Text]:
     if decision.source == "remembered":
         yield Text(f"\n{decision.choice}, as was decided before; `pratique decisions` lists what is remembered", "dim")
     kept = [effect for effect in report.effects if effect.kept]
-    if decision.choice == "refuse" or (not kept and report.installer_exit_status):
+    if decision.choice == "refuse" or (not kept and report.exit_code):
         return
     files = sum(effect.type == "file" for effect in kept)
     yield Text("")

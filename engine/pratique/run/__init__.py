@@ -25,7 +25,7 @@ from pratique.recording import Recording
 from pratique.report import Choice, DecisionPart, Report
 from pratique.run import afterwards, keeping, taking_apart
 from pratique.run.claimed import claimed, one_at_a_time
-from pratique.run.concluding import Conclusion, blocked, conclude, cut_short
+from pratique.run.concluding import Conclusion, blocked, conclude, cut_short, given_up
 from pratique.run.options import Face, Limits, Options, Preview, Reply, Result
 from pratique.run.preparing import fingerprint, launch_for, network_for, person
 from pratique.run.remedying import remedies
@@ -140,10 +140,13 @@ def _decide_and_install(
         )
         return reply.choice if reply else None
 
-    decision = deciding.choose(
-        policy, verdict, leaving, flag=options.flag,
-        remembered=remembered.answers(verdict) if remembered else None, ask=ask,
-    )  # fmt: skip
+    try:
+        decision = deciding.choose(
+            policy, verdict, leaving, flag=options.flag,
+            remembered=remembered.answers(verdict) if remembered else None, ask=ask,
+        )  # fmt: skip
+    except KeyboardInterrupt:  # only the question takes so long
+        return _result(recording, given_up(recording, policy, verdict, leaving))
     if reply is not None and reply.components:
         answer, named = reply.choice, reply.components
         leaving = leaving_out(named, answer)

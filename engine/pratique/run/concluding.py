@@ -68,11 +68,12 @@ def conclude(
             depending=leaving.depending,
         ),
     )
+    failed = exit_code == 11 and bool(recording.exit_status)
     return Conclusion(
         report=report,
         exit_code=exit_code,
         message=message,
-        hint="\n  ".join(filter(None, (shut_out.hint(recording), hint))) if exit_code == 6 else "",
+        hint="\n  ".join(filter(None, (shut_out.hint(recording), hint))) if exit_code == 6 or failed else "",
         wanted=wanted,
         pieces=leaving.pieces if without else {},
     )
@@ -96,7 +97,10 @@ def _outcome(
         if decision.source == "policy" and leaving.untold and recording.exit_status == 0:
             return 11, "nothing undesirable was seen, but not everything was watched; not installed"
         if decision.source != "policy" or recording.exit_status == 0 or recording.anyway:
-            return 11, "clean but refused; not installed"
+            if recording.exit_status == 0:
+                return 11, "clean but refused; not installed"
+            how = reporting.ending(recording.exit_status)
+            return 11, f"nothing undesirable was seen, but the installer failed (it {how}); refused, not installed"
     if recording.exit_status != 0 and not recording.anyway:
         how = reporting.ending(recording.exit_status)
         return 6, f"the installer itself failed (it {how}); nothing was committed"
@@ -154,6 +158,13 @@ def blocked(recording: Recording, policy: Policy) -> Conclusion:
         message=f"blocked as known ({because}); it was not run" if because else "blocked as known; it was not run",
         hint="`pratique decisions` shows marks made by hand; `pratique policy explain` the policy's lists",
     )
+
+
+def given_up(recording: Recording, policy: Policy, verdict: Verdict, leaving: LeavingOut) -> Conclusion:
+    """Whoever was asked went away, or their terminal did: judged, and not decided."""
+    undecided = conclude(recording, policy, verdict, leaving, None)
+    report = msgspec.structs.replace(undecided.report, exit_code=130)
+    return Conclusion(report=report, exit_code=130, message="interrupted; nothing was committed")
 
 
 def cut_short(recording: Recording, policy: Policy, verdict: Verdict, timeout: float | None) -> Conclusion:
