@@ -61,6 +61,10 @@ class Scene:
     def run(self, *words: str | os.PathLike[str], env: dict[str, str] | None = None, **settings: Any) -> Any:
         return self._pratique("run", *words, env={**self.environment, **(env or {})}, cwd=self.downloads, **settings)
 
+    def pratique(self, *words: str | os.PathLike[str]) -> Any:
+        """Another command than `run`."""
+        return self._pratique(*words, env=self.environment)
+
     def left(self) -> list[str]:
         """Processes, mounts, session directories, changed files and reports of faults; [] when all is as it was."""
         return [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import socket
 import stat
 import subprocess
@@ -141,13 +142,23 @@ def test_a_disk_that_is_full_already(scene, refused, small):
     assert "it ran" not in ran.out
 
 
-def test_no_room_for_what_was_admitted(scene, refused, small):
+def test_no_room_for_what_was_admitted_can_be_made(scene, small):
     (small / "ballast").write_bytes(bytes(28 * 1024 * 1024))
     (small / "mine").write_text("mine\n")
     script = scene.script(f"echo changed > {small}/mine", f"head -c 8000000 /dev/urandom > {small}/big", "touch ~/also")
-    refused(8, "--install", script, said="no room")
+    ran = scene.run("--install", "--json", script)
+    assert (ran.code, "no room" in ran.err) == (8, True)
+    report = ran.json
+    assert (report["exit_code"], report["decision"]) == (8, {"choice": "install", "source": "flag"})
+    assert "no room" in report["notes"][-1]
     assert sorted(path.name for path in small.iterdir()) == ["ballast", "mine"]
     assert (small / "mine").read_text() == "mine\n"
+    assert not (scene.home / "also").exists()
+    (small / "ballast").unlink()
+    done = scene.pratique("commit", "--install", report["id"])
+    assert done.code == 0, done.err
+    assert ((small / "mine").read_text(), (small / "big").stat().st_size) == ("changed\n", 8_000_000)
+    assert scene.sessions() == []
 
 
 def test_no_room_for_the_report(scene, refused, small):
@@ -406,6 +417,9 @@ def test_a_host_that_changes_meanwhile_keeps_its_own(scene, lines, change):
     _, err = process.communicate(timeout=60)
     assert process.returncode == 5, err
     assert "the host changed since the session began; nothing was committed" in err
+    session = re.search(r"`pratique discard (\w+)` removes it", err)
+    assert session, err
+    assert scene.pratique("discard", session[1]).code == 0
     assert scene.left() == []
 
 

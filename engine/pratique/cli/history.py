@@ -6,7 +6,7 @@ import argparse
 import sys
 import time
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from pratique.history import DamagedReport
@@ -104,10 +104,16 @@ def _line(report: Report) -> str:
     return f"{report.id}  {when}  {verdict:<18} {word:<11} {printable(report.subject.name)}{gone}"
 
 
+#: Decided, and not carried out: what was in the way, by exit code.
+_HINDERED: Final = {5: "conflict", 8: "no room"}
+
+
 def _outcome(report: Report) -> str:
     """What became of it, in a word: the decision, unless the installer failed and nothing came of that."""
     if report.decision is None:
-        return {7: "deadline", 130: "interrupted"}.get(report.exit_code, "-")
+        return {5: "conflict", 7: "deadline", 130: "interrupted"}.get(report.exit_code, "-")
     if report.decision.choice != "refuse" and report.installer_exit_status and not any(e.kept for e in report.effects):
         return "failed"
+    if report.exit_code in _HINDERED:
+        return _HINDERED[report.exit_code]
     return report.decision.choice

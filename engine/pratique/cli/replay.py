@@ -83,4 +83,5 @@ def _conclude(kept: Recording, policy: Policy, verdict: Verdict, host: Host) -> 
         remembered=before.choice if before and before.source == "remembered" else None,
         ask=lambda: before.choice if before and before.source == "person" else None,
     )
-    return concluding.conclude(kept, policy, verdict, leaving, decision)
+    hindered = before.hindered if before else None
+    return concluding.conclude(kept, policy, verdict, leaving, decision, hindered=hindered)

@@ -9,9 +9,9 @@ import contextlib
 import secrets
 import time
 
-import msgspec
+from msgspec.structs import replace
 
-from pratique import deciding, history, judging, meaning, places, refusing
+from pratique import deciding, judging, meaning, refusing
 from pratique.deciding import LeavingOut
 from pratique.decisions import Decisions, scope
 from pratique.errors import ConflictError, NoRoomError
@@ -22,15 +22,14 @@ from pratique.policy.compile import compile_policy
 from pratique.policy.model import Policy
 from pratique.policy.score import Verdict
 from pratique.recording import Recording
-from pratique.report import Choice, DecisionPart, Report
-from pratique.run import afterwards, keeping, taking_apart
-from pratique.run.claimed import claimed, one_at_a_time
-from pratique.run.concluding import Conclusion, blocked, conclude, cut_short, given_up
+from pratique.report import Choice, DecisionPart
+from pratique.run import installing, keeping
+from pratique.run.claimed import claimed
+from pratique.run.concluding import Conclusion, blocked, conclude, cut_short, given_up, swapped
 from pratique.run.options import Face, Limits, Options, Preview, Reply, Result
 from pratique.run.preparing import fingerprint, launch_for, network_for, person
 from pratique.run.remedying import remedies
 from pratique.run.watching import Watched, watch
-from pratique.sandbox.pruning import prune
 
 __all__ = ["Face", "Limits", "Options", "Preview", "Reply", "Result", "commit_kept", "remedies", "run"]
 
@@ -58,14 +57,11 @@ def run(options: Options, policy: Policy, host: Host, face: Face, *, notes: tupl
             options, policy, host, face, session, subject=subject, launch=launch, network=network, account=account
         )
         end.enter_context(watched.quarantine)
-        if fingerprint(options.command[0]) != before:
-            raise ConflictError(
-                f"{options.command[0]} was changed while it was judged; nothing was committed",
-                hint="find out what changes it, and run it again",
-            )
         notes = (*notes, *network_notes, *watched.recording.notes)
-        recording = told(msgspec.structs.replace(watched.recording, notes=notes), host)
+        recording = told(replace(watched.recording, notes=notes), host)
         verdict = judging.judge(compile_policy(policy, home=account.home), recording)
+        if fingerprint(options.command[0]) != before:
+            return _result(recording, swapped(recording, policy, verdict, options.command[0]))
         if recording.ended != "completed":
             return _result(recording, cut_short(recording, policy, verdict, options.timeout))
         if options.keep:
@@ -79,7 +75,7 @@ def commit_kept(session: str, options: Options, policy: Policy, host: Host, face
     It stays kept unless it was installed, or somebody refused it. Raises `UsageError`, `PratiqueError`.
     """
     with keeping.opened(session) as (kept, quarantine):
-        recording = msgspec.structs.replace(kept, anyway=kept.anyway or options.anyway)
+        recording = replace(kept, anyway=kept.anyway or options.anyway)
         verdict = judging.judge(compile_policy(policy, home=recording.home), recording)
         result = _decide_and_install(
             options, policy, host, face, Decisions(), Launch(command=()), recording, verdict,
@@ -103,7 +99,7 @@ def _keep(policy: Policy, host: Host, recording: Recording, verdict: Verdict, wa
         code, trouble = 6, "the installer itself failed"
     report = conclude(recording, policy, verdict, leaving, None).report
     return Result(
-        report=msgspec.structs.replace(report, exit_code=code),
+        report=replace(report, exit_code=code),
         exit_code=code,
         recording=recording,
         message=f"{trouble}; it is kept, nothing is installed" if code else "",
@@ -154,20 +150,17 @@ def _decide_and_install(
     recording = told(recording, host)
     conclusion = conclude(recording, policy, verdict, leaving, decision, hint=launch.hint)
     if conclusion.exit_code == 0:
-        by_id = {effect.id: effect for effect in recording.effects}
-        with one_at_a_time():
-            contents = taking_apart.contents(watched.quarantine, recording, conclusion.pieces)
-            _foretell(conclusion.report)
-            committed = watched.quarantine.commit([by_id[i] for i in sorted(conclusion.wanted)], contents)
-            commands = afterwards.asked_for(host, (by_id[i].path for i in committed.applied))
-            failures = afterwards.carry_out(commands)
-            prune(places.sessions(), host.role.undo)
-        recording = msgspec.structs.replace(recording, notes=(*recording.notes, *failures))
-        if committed.skipped:
-            skipped = tuple(f"{one.path} was left as it is: {one.reason}" for one in committed.skipped)
-            recording = msgspec.structs.replace(recording, notes=(*recording.notes, *skipped))
+        try:
+            installed = installing.install(watched.quarantine, recording, conclusion, host)
+        except (ConflictError, NoRoomError) as trouble:
+            hindered = (trouble.exit_code, str(trouble))
+            hint = installing.keep(watched.quarantine, recording, trouble)
+            conclusion = conclude(recording, policy, verdict, leaving, decision, hindered=hindered)
+            return _result(recording, replace(conclusion, hint=hint), decision, named, hindered)
+        if installed.notes:
+            recording = replace(recording, notes=(*recording.notes, *installed.notes))
         conclusion = conclude(
-            recording, policy, verdict, leaving, decision, applied=frozenset(committed.applied), hint=launch.hint
+            recording, policy, verdict, leaving, decision, applied=installed.applied, hint=launch.hint
         )
     if reply is not None and reply.remember and conclusion.exit_code in (0, 10, 11):
         decisions.remember(
@@ -177,29 +170,21 @@ def _decide_and_install(
     return _result(recording, conclusion, decision, named)
 
 
-def _foretell(report: Report) -> None:
-    try:
-        history.foretell(report)
-    except OSError as error:
-        raise NoRoomError(
-            f"the history cannot be written: {error.strerror}; nothing was committed",
-            hint=f"make room below {places.state()}, and run it again",
-        ) from None
-
-
 def _result(
     recording: Recording, conclusion: Conclusion, decision: DecisionPart | None = None,
-    named: frozenset[str] = frozenset(),
+    named: frozenset[str] = frozenset(), hindered: tuple[int, str] | None = None,
 ) -> Result:  # fmt: skip
     from pratique.recording import Decided
 
     decided = None
     if decision is not None:
-        decided = Decided(choice=decision.choice, source=decision.source, components=tuple(sorted(named)))
+        decided = Decided(
+            choice=decision.choice, source=decision.source, components=tuple(sorted(named)), hindered=hindered
+        )
     return Result(
         report=conclusion.report,
         exit_code=conclusion.exit_code,
-        recording=msgspec.structs.replace(recording, decided=decided),
+        recording=replace(recording, decided=decided),
         message=conclusion.message,
         hint=conclusion.hint,
     )
@@ -213,4 +198,4 @@ def told(recording: Recording, host: Host) -> Recording:
         if failure.hook != "observe"
     )
     new = [note for note in failures if note not in recording.notes]
-    return msgspec.structs.replace(recording, notes=(*recording.notes, *new)) if new else recording
+    return replace(recording, notes=(*recording.notes, *new)) if new else recording

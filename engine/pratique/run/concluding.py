@@ -12,6 +12,7 @@ import msgspec
 from pratique import deciding
 from pratique import report as reporting
 from pratique.deciding import LeavingOut
+from pratique.errors import ConflictError
 from pratique.policy.model import Policy
 from pratique.policy.score import Verdict
 from pratique.recording import Recording
@@ -35,13 +36,17 @@ class Conclusion(msgspec.Struct, frozen=True, kw_only=True):
 
 def conclude(
     recording: Recording, policy: Policy, verdict: Verdict, leaving: LeavingOut, decision: DecisionPart | None, *,
-    applied: frozenset[int] | None = None, hint: str = "",
+    applied: frozenset[int] | None = None, hindered: tuple[int, str] | None = None, hint: str = "",
 ) -> Conclusion:  # fmt: skip
     """What follows from the decision. `decision` None: not decided yet (the report shown with the question).
 
     `applied` are the file effects that reached the host, once they have; until then all that are wanted count.
+    `hindered` is what kept an installation from being, exit code and reason: it is noted, and nothing is kept.
     """
     exit_code, message = _outcome(recording, verdict, leaving, decision)
+    if hindered is not None and exit_code == 0:
+        exit_code, message = hindered
+        recording = msgspec.structs.replace(recording, notes=(*recording.notes, *_lines(message)))
     wanted: frozenset[int] = frozenset()
     without = decision is not None and exit_code == 0 and _applies(leaving, decision)
     dropped = leaving.effects if without else frozenset()
@@ -77,6 +82,11 @@ def conclude(
         wanted=wanted,
         pieces=leaving.pieces if without else {},
     )
+
+
+def _lines(message: str) -> tuple[str, ...]:
+    """A note for each line: what is in the way, and then every path it is about."""
+    return tuple(line.strip().rstrip(":") for line in message.splitlines())
 
 
 def _outcome(
@@ -165,6 +175,19 @@ def given_up(recording: Recording, policy: Policy, verdict: Verdict, leaving: Le
     undecided = conclude(recording, policy, verdict, leaving, None)
     report = msgspec.structs.replace(undecided.report, exit_code=130)
     return Conclusion(report=report, exit_code=130, message="interrupted; nothing was committed")
+
+
+def swapped(recording: Recording, policy: Policy, verdict: Verdict, path: str) -> Conclusion:
+    """The installer was changed while it was judged: what is known of it is not of the file that lies there now."""
+    trouble = ConflictError(f"{path} was changed while it was judged; nothing was committed")
+    recording = msgspec.structs.replace(recording, notes=(*recording.notes, str(trouble)))
+    belongs = deciding.belonging(recording, verdict, policy)
+    return Conclusion(
+        report=reporting.make(recording, policy, verdict, exit_code=trouble.exit_code, belongs=belongs),
+        exit_code=trouble.exit_code,
+        message=str(trouble),
+        hint="find out what changes it, and run it again",
+    )
 
 
 def cut_short(recording: Recording, policy: Policy, verdict: Verdict, timeout: float | None) -> Conclusion:

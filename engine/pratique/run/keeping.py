@@ -30,6 +30,11 @@ def kept() -> tuple[str, ...]:
     return tuple(sorted(found.parent.name for found in places.sessions().glob(f"*/{KEPT}")))
 
 
+def is_kept(session: str) -> bool:
+    """Whether it waits for a decision."""
+    return (places.sessions() / session / KEPT).exists()
+
+
 def named(beginning: str) -> str:
     """The id of the kept session that begins so. Raises `UsageError` for none, or more than one."""
     waiting = kept()
