@@ -6,6 +6,7 @@ import os
 import pwd
 import shlex
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 from typing import Final
@@ -63,6 +64,33 @@ def person(name: str | None) -> Person:
         raise UsageError(f"there is no user {name!r} on this machine", hint="`getent passwd` lists them") from None
     groups = tuple(os.getgrouplist(name, entry.pw_gid))
     return Person(name=name, uid=entry.pw_uid, gid=entry.pw_gid, groups=groups, home=entry.pw_dir)
+
+
+def directory_for(account: Person, as_user: str | None) -> str:
+    """Where the program starts: where the person is; for somebody else who may not go there, at home.
+
+    Raises `CannotError` when they may go to neither.
+    """
+    here = str(Path.cwd())
+    shown = not f"{here}/".startswith(PRIVATE)
+    if as_user is None or (shown and _may_enter(account, here)):
+        return here
+    if _may_enter(account, account.home):
+        return account.home
+    raise CannotError(
+        f"{account.name} may not enter {here}, nor a home of their own ({account.home})",
+        hint=f"cd to a directory that {account.name} may enter, /tmp for one, and give the installer's whole path",
+    )
+
+
+def _may_enter(account: Person, directory: str) -> bool:
+    """As the kernel says it to that user, whatever owners, groups and lists of access there are on the way."""
+    words = ["/bin/sh", "-c", 'cd -- "$1"', "sh", directory]
+    done = subprocess.run(
+        words, cwd="/", user=account.uid, group=account.gid, extra_groups=account.groups, check=False,
+        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    return done.returncode == 0
 
 
 def network_for(

@@ -6,7 +6,6 @@ import os
 import signal
 import time
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
@@ -22,7 +21,7 @@ from pratique.recording import ObserverRun, Recording, Screen
 from pratique.run import outcomes, reaching
 from pratique.run.covering import coverage
 from pratique.run.options import Face, Options
-from pratique.run.preparing import Person
+from pratique.run.preparing import Person, directory_for
 from pratique.sandbox import environment, probes, rights
 from pratique.sandbox.network import log, summary
 from pratique.sandbox.quarantine import Quarantine
@@ -62,8 +61,7 @@ def watch(
         place=places.sessions() / session_id,
         command=launch.command,
         environment={**base, **launch.environment},
-        # Somebody else may not even be allowed to enter the directory root stands in.
-        directory=launch.directory or (account.home if options.as_user else str(Path.cwd())),
+        directory=launch.directory or directory_for(account, options.as_user),
         home=account.home,
         uid=account.uid,
         gid=account.gid,
