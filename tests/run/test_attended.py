@@ -331,6 +331,17 @@ def test_a_terminal_that_goes_away_at_the_question_installs_nothing_and_leaves_a
     assert (told["exit_code"], told["decision"], told["verdict"]["class"]) == (130, None, "undesirable")
 
 
+def test_what_came_of_installing_is_said_after_the_answer(scene, attend):
+    host = scene.downloads / "host.yaml"
+    host.write_text("undo: {days: 0}\n")
+    first = scene.run("--install", "--json", scene.script("echo x > ~/first")).json["id"]
+    child = attend("run", "--host", host, scene.script(EVIL))
+    child.expect_exact("> ")
+    child.send("i")
+    child.expect_exact(f"cannot be undone any more, by undo.room and undo.days of the role file: {first}")
+    assert ends(child) == 0
+
+
 def test_clean_or_failed_or_told_beforehand_nothing_is_asked(scene, attend):
     for words, lines, code in [([], ["touch ~/new"], 0), ([], [EVIL, "exit 3"], 10), (["--without"], [EVIL], 0)]:
         child = attend("run", *words, scene.script(*lines))

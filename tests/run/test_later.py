@@ -134,7 +134,9 @@ def test_the_history_says_what_cannot_be_undone_any_more(scene, command, state):
     host = scene.downloads / "host.yaml"
     host.write_text("undo:\n  days: 0\n")
     first = scene.run("--install", "--json", "--host", host, scene.script(*INSTALLER)).json["id"]
-    second = scene.run("--install", "--json", "--host", host, scene.script("echo x > ~/second")).json["id"]
+    ran = scene.run("--install", "--json", "--host", host, scene.script("echo x > ~/second"))
+    second = ran.json["id"]
+    assert f"cannot be undone any more, by undo.room and undo.days of the role file: {first}" in ran.json["notes"]
     rows = {row["id"]: row for row in json.loads(command("history", "--json").out)}
     assert (rows[first]["state"], rows[first]["can_be_undone"]) == ("installed", False)
     assert rows[second]["can_be_undone"] is True

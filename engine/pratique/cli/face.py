@@ -60,7 +60,7 @@ class TerminalFace:
         self._line_shown = False
         self._at_line_start = True
         self._last_output = 0.0
-        self._asked = False
+        self._asked: Report | None = None  # what the question was about, as it was shown
         self._lent = lent
         self._steered = False  # the installer sent the terminal more than plain text
         self._fit = {1: Output(), 2: Output()}
@@ -131,7 +131,7 @@ class TerminalFace:
         report = preview(left_out)
         print(file=sys.stderr)
         screen.show(report, console)
-        self._asked = True
+        self._asked = report
         remember = False
         while True:
             rest = "all but " + ", ".join(map(printable, sorted(left_out))) if left_out else "all"
@@ -217,18 +217,26 @@ class TerminalFace:
                 return
             drop_output(sys.stderr)
 
+    def _new_notes(self, report: Report) -> list[str]:
+        """What came of the installing, where the rest was on the screen with the question."""
+        shown = self._asked
+        return [] if shown is None else [note for note in report.notes if note not in shown.notes]
+
     def _show_the_end(self, result: Result) -> None:
         from rich.console import Console
+        from rich.text import Text
 
         from pratique.cli import screen
 
         console = Console(stderr=self._quiet)
         if not self._quiet or console.is_terminal:
-            if not self._asked:
+            if self._asked is None:
                 print(file=sys.stderr if self._quiet else sys.stdout)
                 screen.show(result.report, console)
             for line in screen.done(result.report):
                 put(console, line)
+            for note in self._new_notes(result.report):
+                put(console, Text(f"  {printable(note)}", style="dim"))
         if result.exit_code != 0:
             print(f"pratique: {lines(result.message)}", file=sys.stderr)
             if result.hint:
