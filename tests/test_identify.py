@@ -135,6 +135,32 @@ def test_a_command_is_found_on_the_path(host: Host) -> None:
     assert identify(host, ("ls", "-l")).kind == "command"
 
 
+def test_the_program_of_a_command_is_identified_like_a_file(
+    host: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = Path("/bin/ls").resolve()
+    digest = hashlib.sha256(program.read_bytes()).hexdigest()
+    alone, together = identify(host, "/bin/ls"), identify(host, ("/bin/ls", "-l"))
+    assert (alone.kind, alone.sha256) == ("command", digest)
+    assert together.sha256 != digest == together.facts["program_sha256"]
+    for subject in (alone, together):
+        assert subject.size == program.stat().st_size
+        assert subject.owner is not None and (subject.owner.manager, subject.owner.package) == ("dpkg", "coreutils")
+        assert subject.facts["machine"] == identify(host, str(program)).facts["machine"]
+    script = tmp_path / "own-tool"
+    script.write_text("#!/bin/sh -e\n")
+    script.chmod(0o755)
+    os.setxattr(script, "user.xdg.origin.url", b"https://example.org/own-tool")
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    subject = identify(host, "own-tool")
+    assert (subject.kind, subject.size, subject.owner) == ("command", 13, None)
+    assert subject.sha256 == hashlib.sha256(script.read_bytes()).hexdigest()
+    assert subject.facts["interpreter"] == "/bin/sh -e"
+    assert subject.origin == "https://example.org/own-tool"
+    Decisions.open().mark(subject.sha256, "undesirable")
+    assert identify(host, ("own-tool", "--quietly")).known == "blocked"
+
+
 @pytest.mark.parametrize(
     ("words", "kind"),
     [

@@ -66,7 +66,7 @@ def identify(
     trust = trust or Trust()
     program = _as_command(typed, bare)
     if program is not None:
-        subject, parts = _command(typed, program, origin)
+        subject, parts = _command(host, typed, program, trust, origin)
     else:
         subject = _file(host, typed, trust, origin)
         # A package manager installs the other files that are named, too.
@@ -83,9 +83,7 @@ def identify(
 
 def _file(host: Host, typed: tuple[str, ...], trust: Trust, origin: str | None) -> Subject:
     with regular_file(typed[0]) as file:
-        answers = host.call("identify", path=file.path, trust=trust)
-        answered = sorted((answer.value for answer in answers), key=lambda facts: -facts.certainty)
-        facts = united(answered)
+        facts = _facts(host, file, trust)
         if facts.kind is None:
             raise _not_a_program(file)
         if facts.kind in ("elf", "appimage") and not file.executable:
@@ -105,6 +103,11 @@ def _file(host: Host, typed: tuple[str, ...], trust: Trust, origin: str | None) 
         )
         file.check_unchanged()
     return subject
+
+
+def _facts(host: Host, file: Opened, trust: Trust) -> Facts:
+    answers = host.call("identify", path=file.path, trust=trust)
+    return united(sorted((answer.value for answer in answers), key=lambda facts: -facts.certainty))
 
 
 def united(answered: Sequence[Facts]) -> Facts:
@@ -210,29 +213,41 @@ def command_kind(typed: Sequence[str]) -> str:
     return PACKAGE_MANAGERS.get(name) or ("pip" if stem == "pip" else "command")
 
 
-def _command(typed: tuple[str, ...], program: str, origin: str | None) -> tuple[Subject, tuple[str, ...]]:
+def _command(
+    host: Host, typed: tuple[str, ...], program: str, trust: Trust, origin: str | None
+) -> tuple[Subject, tuple[str, ...]]:
     """The subject of a command and the hashes of the local files it names.
 
-    Its `sha256` is of the program, the words and those files together: what a decision is remembered by must not be
-    the hash of `npm`. What a registry will send is not in it; a decision therefore also keeps what was agreed to.
+    Its program is a file like any other: `size`, `signer`, `owner` and the facts are of that file. So is `sha256` where
+    nothing else was typed; otherwise it is of the program, the words and the local files together: what a decision is
+    remembered by must not be the hash of `npm`. What a registry will send is not in it; a decision therefore also keeps
+    what was agreed to.
     """
     with regular_file(program) as file:
-        program_sha256 = file.sha256()
+        facts = _facts(host, file, trust)
+        program_sha256, size = file.sha256(), file.size
+        file.check_unchanged()
     files = local_files(typed[1:])
-    whole: dict[str, Any] = {"program": program_sha256, "words": typed, "files": files}
-    digest = hashlib.sha256(json.dumps(whole, sort_keys=True).encode("utf-8", "surrogateescape")).hexdigest()
-    facts = {"program": program, "program_sha256": program_sha256}
-    facts.update({f"file:{name}": sha256 for name, sha256 in files.items()})
+    ours = {"program": program, "program_sha256": program_sha256}
+    ours.update({f"file:{name}": sha256 for name, sha256 in files.items()})
     subject = Subject(
         path=program,
         command=typed,
-        sha256=digest,
+        sha256=_together(program_sha256, typed, files) if typed[1:] else program_sha256,
+        size=size,
         kind=command_kind(typed),
         name=_one_line(" ".join(typed)) or "",
-        origin=_one_line(origin),
-        facts=facts,
+        signer=facts.signer,
+        owner=facts.owner,
+        origin=_one_line(origin if origin is not None else facts.origin),
+        facts={**facts.facts, **ours},
     )
     return subject, (program_sha256, *files.values())
+
+
+def _together(program_sha256: str, typed: tuple[str, ...], files: dict[str, str]) -> str:
+    whole: dict[str, Any] = {"program": program_sha256, "words": typed, "files": files}
+    return hashlib.sha256(json.dumps(whole, sort_keys=True).encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def local_files(words: Sequence[str]) -> dict[str, str]:
