@@ -7,6 +7,7 @@ import shutil
 import signal
 import sys
 import termios
+import textwrap
 import tty
 from typing import TextIO
 
@@ -39,14 +40,15 @@ def _asked(question: Question) -> Answer:
 
 
 def offered(question: Question, width: int) -> list[str]:
-    """The choices with their keys, as many to a line as fit."""
+    """The choices with their keys, as many to a line as fit; one that is longer than a line is broken between words."""
     lines = [""]
     for choice in question.choices:
         text = f"  [{choice.key}] {choice.text}"
         if lines[-1] and len(lines[-1]) + len(text) >= width:
             lines.append("")
         lines[-1] += text
-    return lines
+    wrapper = textwrap.TextWrapper(width, subsequent_indent=" " * 6, break_long_words=False, break_on_hyphens=False)
+    return [part for line in lines for part in wrapper.wrap(line)]
 
 
 def read_key(source: TextIO, prompt: str) -> str:

@@ -21,4 +21,10 @@ def test_no_line_is_wider_than_the_terminal_unless_one_choice_is():
     lines = offered(QUESTION, 50)
     assert [line.count("[") for line in lines] == [1, 2]
     assert all(len(line) < 50 for line in lines)
-    assert len(offered(QUESTION, 10)) == 3
+    assert sum("[" in line for line in offered(QUESTION, 10)) == 3
+
+
+def test_a_choice_longer_than_a_line_is_broken_between_words():
+    text = "install without what is undesirable"
+    lines = offered(Question(title="", choices=(Choice(key="w", value="w", text=text),)), 30)
+    assert lines == ["  [w] install without what is", "      undesirable"]
