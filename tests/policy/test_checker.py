@@ -347,6 +347,11 @@ def test_a_doubt_is_a_warning(text: str, code: str) -> None:
     assert out.policy is not None
 
 
+@pytest.mark.parametrize("where", ["hidden", 'hidden and not path in ["~/**"]'])
+def test_who_asks_for_hidden_files_needs_no_paths(where: str) -> None:
+    assert checked(f"action a {{ on file.read where {where}; weight 5 }}").diagnostics == ()
+
+
 def test_kinds_that_nobody_observes_are_warned_of() -> None:
     source = read(f"action a {{ {GOOD} }}\naction b {{ on mount.call; weight 5 }}", "x")
     out = check("p", [source], VOCABULARY, observed={"file.write"})

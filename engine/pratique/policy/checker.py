@@ -145,12 +145,19 @@ def _weightless(composed: Composed, actions: tuple[model.Action, ...], decide: m
                     scope.warn("P0408", clause.weight, message)
 
 
+def _only_hidden(where: model.Condition) -> bool:
+    """Whether the condition itself asks for hidden files, which need no watching."""
+    asked = where.terms if isinstance(where, model.And) else (where,)
+    return any(isinstance(term, model.Flag) and term.field == "hidden" for term in asked)
+
+
 def _reads(composed: Composed, actions: tuple[model.Action, ...]) -> None:
     """Warn of triggers that wait for reading without saying of what."""
     for one in actions:
         for trigger in one.triggers:
             for step in steps_of(trigger):
-                if "file.read" in step.kinds and not any(True for _ in watched_paths(step.where)):
+                where = step.where
+                if "file.read" in step.kinds and not (any(True for _ in watched_paths(where)) or _only_hidden(where)):
                     placed = composed.actions[one.name][0]
                     assert isinstance(placed.node, syntax.Action)
                     message = f'"{one.name}" waits for file.read without naming paths; it will find only hidden files'

@@ -18,7 +18,7 @@ from pratique.merging import merge
 from pratique.observing import Observers
 from pratique.policy.model import NetworkRule, Policy
 from pratique.recording import ObserverRun, Recording, Screen
-from pratique.run import outcomes, reaching
+from pratique.run import hiding, outcomes, reaching
 from pratique.run.covering import coverage
 from pratique.run.options import Face, Options
 from pratique.run.preparing import Person, directory_for
@@ -67,7 +67,7 @@ def watch(
         gid=account.gid,
         groups=account.groups,
         user=account.name,
-        hide=policy.plan.hide,
+        hide=hiding.everywhere(policy.plan.hide),
         # Those that are hidden are watched anyway, and at no cost.
         reads=tuple(one for one in policy.plan.read_globs if one not in policy.plan.hide),
         deny=policy.plan.deny,
