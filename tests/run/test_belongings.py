@@ -41,3 +41,8 @@ def test_what_it_made_itself_moved_or_made_anew_is_its_own_matter(scene, belongi
     )  # fmt: skip
     ran = scene.run("--refuse", "--json", script)
     assert (ran.code, ran.json["actions"]) == (11, [])
+
+
+def test_deletions_are_counted_apart(scene, belongings):
+    ran = scene.run("--refuse", scene.script("rm -r ~/work", "echo 1 > ~/one"))
+    assert "4 changes, 3 of them deleted" in ran.out

@@ -147,7 +147,7 @@ def _components(report: Report) -> Iterator[Text]:
     left_out = report.without.components if report.without is not None and report.decision is None else ()
     for part in shown_ones:
         bad = part.verdict == "undesirable"
-        what = ", ".join(filter(None, (_what(part), "left out" if part.name in left_out else "")))
+        what = ", ".join(filter(None, (_what(part, report), "left out" if part.name in left_out else "")))
         yield Text.assemble(
             f" {printable(part.name):<{width}}  {shown(part.total).removesuffix('.0'):>5}  ",
             (f"{part.verdict if bad or not unfinished(report) else 'clean so far':<11}", "red" if bad else "green"),
@@ -174,13 +174,15 @@ def _worth_a_line(report: Report) -> list[ComponentPart]:
     return found
 
 
-def _what(part: ComponentPart) -> str:
-    """What a component is, in words: how much it changed, where, and who brought it."""
+def _what(part: ComponentPart, report: Report) -> str:
+    """What a component is, in words: how much it changed, where, how much of that it deleted, and who brought it."""
     files = counted(part.files, "change") if part.files else ""
+    gone = sum(one.type == "file" and one.op == "delete" and one.component == part.name for one in report.effects)
+    deleted = f"{gone} of them deleted" if gone else ""
     place = short(part.place) if part.files > 1 else ""
     where = f" in {place}" if place not in ("", "~") else ""
     brought = f"brought along by {part.brought_by}" if part.kind == "dropped" and part.brought_by else ""
-    return printable(", ".join(filter(None, (files + where, brought))))
+    return printable(", ".join(filter(None, (files + where, deleted, brought))))
 
 
 def _footnotes(report: Report) -> Iterator[Text]:
@@ -221,7 +223,7 @@ def done(report: Report, *, can_be_undone: bool = True) -> Iterator[Text]:
         yield Text(f"  packages: {printable(', '.join(packages[:8]))}{more}")
     for part in report.components:
         if part.name in decision.components:
-            yield Text.assemble(("left out", "bold yellow"), f"   {printable(part.name)}: {_what(part)}")
+            yield Text.assemble(("left out", "bold yellow"), f"   {printable(part.name)}: {_what(part, report)}")
     for action in report.actions:
         if action.component in decision.components:
             continue
