@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from pratique.recording import Effect
-from pratique.sandbox.effects import DEEPEST, UNFIT_DEEP, UNFIT_HIDDEN, UNFIT_SOCKET
+from pratique.sandbox.effects import DEEPEST, UNFIT_DEEP, UNFIT_HIDDEN, UNFIT_SOCKET, UNFIT_UNSEEN
 from pratique.sandbox.quarantine import Quarantine
 
 
@@ -228,3 +228,34 @@ def test_a_large_file_s_hash_agrees_with_sha256sum(sh, host):
     effect = seen(session, host)["big"]
     assert effect.after.size == 3_000_000
     assert session.read(f"{host}/sum", 64).decode() == effect.after.sha256
+
+
+@pytest.mark.parametrize("mode", [0o000, 0o200, 0o300, 0o400, 0o600])
+@pytest.mark.parametrize(
+    "deed",
+    [
+        "chmod 700 zero; echo x > zero/f; rm -f zero/g; mkdir -p zero/d/e",
+        "chmod 700 zero",
+        "chmod 700 zero; rm -r zero",
+        "chmod 700 zero; rm -r zero; echo x > zero",
+    ],
+)
+def test_a_directory_of_the_host_that_its_owner_may_not_look_into(sh, host, mode, deed):
+    (host / "zero").mkdir()
+    (host / "zero/g").write_text("mine\n")
+    (host / "conf").write_text("old\n")
+    (host / "zero").chmod(mode)
+    try:
+        session = sh(f"({deed}) 2> /dev/null || true", "echo evil >> conf")
+        found = seen(session, host)
+        assert found["conf"].op == "modify", "what else was done is judged"
+        done = session.commit(session.effects())
+        assert (host / "conf").read_text() == "old\nevil\n"
+        assert {one.path for one in done.skipped} == {one.path for one in session.effects() if one.unfit}
+        if os.geteuid():  # root may look into everything
+            inner = {path: effect.unfit for path, effect in found.items() if path.startswith("zero/")}
+            assert set(inner.values()) <= {UNFIT_UNSEEN}
+            assert deed.count("zero/f") == 0 or "zero/f" in inner
+    finally:
+        if (host / "zero").is_dir():
+            (host / "zero").chmod(0o700)

@@ -29,6 +29,7 @@ UNFIT_HIDDEN = "a hidden file: the program saw an empty stand-in, so its change 
 UNFIT_SOCKET = "a socket is nothing without the process that listens on it"
 UNFIT_DEEP = f"nested deeper than {DEEPEST} directories; what is beneath was not looked at"
 UNFIT_FOREIGN = "the directory on the host is not this user's to write to"
+UNFIT_UNSEEN = "the directory on the host is not this user's to look into; what is there is not known"
 UNFIT_DEVICE = "a device file"
 
 _Op = Literal["add", "modify", "delete"]
@@ -77,6 +78,7 @@ class _Walk:
         self._opaque = "user.overlay.opaque" if mapped else "trusted.overlay.opaque"
         self._whiteout = "user.overlay.whiteout" if mapped else "trusted.overlay.whiteout"
         self._writable: dict[str, bool] = {}
+        self._unseen: set[str] = set()  # directories whose content on the host is not known, and new ones in them
 
     def layer(self, upper: Path, at: str) -> None:
         """One upper layer: the changes below the host's `at`."""
@@ -84,7 +86,7 @@ class _Walk:
             return  # the host's directory may be one this user cannot even open
         written = os.open(upper, _DIRECTORY)
         try:
-            real = os.open(at, _DIRECTORY)
+            real = self._look_into(at, None, at.rstrip("/"))
         except FileNotFoundError:
             os.close(written)
             if not any(upper.iterdir()):
@@ -94,13 +96,25 @@ class _Walk:
                 hint="mount it again, and run the installer again",
             ) from None
         try:
-            if not self._mapped:
+            if not self._mapped and real is not None:
                 found, before = os.fstat(written), os.fstat(real)
                 self._compare_directories(written, ".", found, real, before, at, hidden=False)
             self._directory(written, real, at.rstrip("/"), hidden=False, opaque=False)
         finally:
             os.close(written)
-            os.close(real)
+            _close(real)
+
+    def _look_into(self, name: str, directory: int | None, path: str) -> int | None:
+        """A directory of the host's, opened; None when this user may not list it, or reach what is in it."""
+        inner = None
+        try:
+            inner = os.open(name, _DIRECTORY, dir_fd=directory)
+            os.stat(".", dir_fd=inner)
+        except PermissionError:
+            _close(inner)
+            self._unseen.add(path)
+            return None
+        return inner
 
     def _directory(self, written: int, real: int | None, path: str, *, hidden: bool, opaque: bool) -> None:
         """Compare an upper directory with the host's (None: none). `opaque`: the host's shows through no more."""
@@ -134,13 +148,13 @@ class _Walk:
         unfit = UNFIT_DEEP if path.count("/") > DEEPEST else ""
         with _opened(name, written, found) as child:
             if real is not None and before is not None and stat.S_ISDIR(before.st_mode):
-                lower = os.open(name, _DIRECTORY, dir_fd=real)
+                lower = self._look_into(name, real, path)
                 try:
                     self._compare_directories(written, name, found, real, before, path, hidden)
                     if not unfit:
                         self._directory(child, lower, path, hidden=hidden, opaque=opaque)
                 finally:
-                    os.close(lower)
+                    _close(lower)
                 return
             after = state(name, written, found)
             words = in_words({}, attributes(name, written, "directory"))
@@ -157,10 +171,13 @@ class _Walk:
         hidden: bool,
     ) -> None:  # fmt: skip
         old, new = attributes(name, real, "directory"), attributes(name, written, "directory")
+        unfit = UNFIT_HIDDEN if hidden else ""
+        if path in self._unseen:
+            old, unfit = new, unfit or UNFIT_UNSEEN
         was = state(name, real, before)
         now = self._owned_alike(was, state(name, written, found))
         if not _same(was, now) or old != new:
-            self._emit("modify", path, was, now, in_words(old, new), unfit=UNFIT_HIDDEN if hidden else "")
+            self._emit("modify", path, was, now, in_words(old, new), unfit=unfit)
 
     def _file(
         self, written: int, real: int | None, name: str, path: str, was: os.stat_result | None,
@@ -185,12 +202,13 @@ class _Walk:
         before = state(name, real, was)
         after = self._owned_alike(before, after)
         old = attributes(name, real, before.type)
+        if before.type == "directory":
+            self._gone_beneath(name, real, path, hidden)
+            unfit = unfit or (UNFIT_UNSEEN if path in self._unseen else "")
         if not _same(before, after) or old != new:
             self._emit("modify", path, before, after, in_words(old, new), unfit=unfit, group=group)
         elif group is not None and before.mtime_ns == after.mtime_ns:
             self.unchanged.setdefault(group, path)  # it was only copied from the host, to be given another name
-        if before.type == "directory":
-            self._gone_beneath(name, real, path, hidden)
 
     def _gone(self, name: str, real: int | None, path: str, hidden: bool) -> None:
         """What the host has there, and everything beneath, is deleted. A whiteout over nothing deletes nothing."""
@@ -198,16 +216,17 @@ class _Walk:
         if was is None or real is None:
             return
         unfit = UNFIT_HIDDEN if self._is_hidden(path, hidden) else ""
-        self._emit("delete", path, state(name, real, was, hashed=False), None, {}, unfit=unfit)
         if stat.S_ISDIR(was.st_mode):
             self._gone_beneath(name, real, path, hidden)
+        if path in self._unseen:
+            unfit = unfit or UNFIT_UNSEEN
+        self._emit("delete", path, state(name, real, was, hashed=False), None, {}, unfit=unfit)
 
     def _gone_beneath(self, name: str, real: int, path: str, hidden: bool) -> None:
         hidden = hidden or path in self._hidden_directories
-        try:
-            inner = os.open(name, _DIRECTORY, dir_fd=real)
-        except PermissionError:
-            return  # what may not be read could not be deleted by this user either
+        inner = self._look_into(name, real, path)
+        if inner is None:
+            return
         try:
             for entry in sorted(os.listdir(inner)):  # noqa: PTH208  # a descriptor, not a path
                 self._gone(entry, inner, f"{path}/{entry}", hidden)
@@ -218,6 +237,10 @@ class _Walk:
         self, op: _Op, path: str, before: FileState | None, after: FileState | None, details: dict[str, str], *,
         unfit: str, group: tuple[int, int] | None = None,
     ) -> None:  # fmt: skip
+        if path.rpartition("/")[0] in self._unseen:
+            unfit = unfit or UNFIT_UNSEEN
+            if after is not None and after.type == "directory":
+                self._unseen.add(path)
         if self._mapped and not unfit and not self._may_write(path.rpartition("/")[0] or "/"):
             unfit = UNFIT_FOREIGN
         effect = Effect(
@@ -284,6 +307,11 @@ def _flag(descriptor: int, name: str) -> bytes | None:
         if error.errno in (errno.ENODATA, errno.EOPNOTSUPP):
             return None
         raise
+
+
+def _close(descriptor: int | None) -> None:
+    if descriptor is not None:
+        os.close(descriptor)
 
 
 @contextlib.contextmanager
