@@ -127,6 +127,10 @@ class Company:
             raise PratiqueError(f"the companion {name} ended before the program did: it saw no more from then on")
 
     @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(self._ours)
+
+    @property
     def lost(self) -> frozenset[str]:
         """Those that ended before the program did, or never were ready."""
         return frozenset(self._lost)

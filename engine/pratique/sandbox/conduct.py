@@ -17,7 +17,7 @@ from pratique.errors import CannotError, PratiqueError, UsageError
 from pratique.sandbox import hidden
 from pratique.sandbox.companions import Company
 from pratique.sandbox.hidden import Hidden
-from pratique.sandbox.inside.job import Job
+from pratique.sandbox.inside.job import STARTED, Job
 from pratique.sandbox.inside.keeper import keep
 from pratique.sandbox.mending import mend
 from pratique.sandbox.processes import Sampler
@@ -109,7 +109,7 @@ class Conductor:
                 os.close(descriptor)
             self._selector.close()
         if self._failure is not None:
-            raise _failed(self._failure, self._job)
+            self._bear(self._failure)
         if not self._interrupted:
             self._room.look(thorough=self._room.limit is not None)
         return Ended(
@@ -233,6 +233,14 @@ class Conductor:
         self._over = message.get("over", self._over)
         self.lost = tuple(message.get("lost", self.lost))
         return bool(message)
+
+    def _bear(self, failure: dict[str, Any]) -> None:
+        """What the program did before its session failed is judged all the same. Raises what came before it ran."""
+        if failure["failed"] != STARTED:
+            raise _failed(failure, self._job)
+        self.notes.append(f"the session ended early ({failure['text']}): how the program ended is not known")
+        self._status = None
+        self.lost = self._company.names
 
     def _drain(self, descriptor: int, stream: int) -> bool:
         """Pass on what is there. False when there will never be more."""

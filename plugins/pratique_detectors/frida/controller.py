@@ -32,7 +32,7 @@ HOLDS: Final = 4
 _WORKERS: Final = 2
 #: Long-running programs are asked for what they have seen this often, s.
 _ASKED_EVERY: Final = 0.25
-_LOOKED_EVERY: Final = 0.25  # s: whether another thread could be made
+_LOOKED_EVERY: Final = 0.25  # s: whether another thread could be made, another file be opened
 _LONGEST_MESSAGE: Final = 64 * 1024
 
 
@@ -194,8 +194,10 @@ class Controller:
     def _look_for_room(self) -> None:
         """A program that uses up all processes leaves agents and us no thread to answer one another with.
 
-        Both would wait for ever, and the program with them. When we go, the agents notice, and let it end.
+        Both would wait for ever, and the program with them. When we go, the agents notice, and let it end. Where we can
+        open nothing, no further program is looked into: that is said, and those that are looked into are heard.
         """
+        said = False
         while True:
             time.sleep(_LOOKED_EVERY)
             try:
@@ -204,6 +206,12 @@ class Controller:
                 with contextlib.suppress(OSError):
                     self._say(Failed(why="the program left no room for another process or thread"))
                 os._exit(0)
+            try:
+                os.close(os.open("/", os.O_PATH))
+            except OSError as error:
+                if not said:
+                    self._say(Failed(why=f"it can open no file ({error.strerror})"))
+                said = True
 
     def _miss(self, held: Held, why: str, *, for_good: bool) -> None:
         if for_good:

@@ -118,12 +118,15 @@ def observe(session: Session) -> Iterator[Event]:
     try:
         for line in session.companion(NAME):
             said = from_line(line)
+            if isinstance(said, Failed):
+                lost = PratiqueError(f"Frida's controller could not go on: {said.why}")
+                continue  # it may say more of what it looks into already
             yield from events(said)
             if isinstance(said, Seen) and said.forked:
                 before = forked[said.process].forked if said.process in forked else 0
                 forked[said.process] = msgspec.structs.replace(said, forked=before + said.forked)
     except PratiqueError as error:
-        lost = error
+        lost = lost or error
     for said in forked.values():
         children = "child" if said.forked == 1 else "children"
         last = said.acts[-1].time if said.acts else 0.0
@@ -133,8 +136,8 @@ def observe(session: Session) -> Iterator[Event]:
         raise lost
 
 
-def events(said: Instrumented | Missed | Seen | Failed) -> Iterator[Event]:
-    """What one line of the controller's comes to. Raises `PratiqueError` where that is its end."""
+def events(said: Instrumented | Missed | Seen) -> Iterator[Event]:
+    """What one line of the controller's comes to."""
     match said:
         case Instrumented():
             yield Event("process.instrument", time=said.time, process=said.process, path=said.program,
@@ -145,8 +148,6 @@ def events(said: Instrumented | Missed | Seen | Failed) -> Iterator[Event]:
         case Seen():
             for act in said.acts:
                 yield _event(act, said.process)
-        case Failed():
-            raise PratiqueError(f"Frida's controller could not go on: {said.why}")
 
 
 def _event(act: Act, process: int) -> Event:

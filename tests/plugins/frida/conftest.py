@@ -66,13 +66,14 @@ Watch = Callable[..., Seen]
 
 @pytest.fixture
 def watch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Watch]:
-    """`watch("python3", "-c", "...")`: what Frida saw of it."""
+    """`watch("python3", "-c", "...")`: what Frida saw of it. `meanwhile` is done whenever it prints something."""
     assert plugin.lack() == "", plugin.lack()
     monkeypatch.setenv("PRATIQUE_STATE", str(tmp_path / "state"))
     made: list[Quarantine] = []
 
     def run(*command: str, instrument: tuple[str, ...] = ("interpreters",), extra: Extra | None = None,
-            environment: dict[str, str] | None = None, subject: str = "") -> Seen:  # fmt: skip
+            environment: dict[str, str] | None = None, subject: str = "",
+            meanwhile: Callable[[], object] = lambda: None) -> Seen:  # fmt: skip
         home = str(Path.home())
         base = from_host(os.environ, home=home, user="", uid=os.geteuid())
         spec = Spec(
@@ -89,7 +90,12 @@ def watch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Watch]:
         assert host.failures() == ()
         observers = Observers(host, session.view, tmp_path)
         output: list[bytes] = []
-        ended = quarantine.run(on_start=observers.start, on_output=lambda data, _: output.append(data))
+
+        def heard(data: bytes, _: int) -> None:
+            output.append(data)
+            meanwhile()
+
+        ended = quarantine.run(on_start=observers.start, on_output=heard)
         session.end((), (), ended.processes)
         logs, runs = observers.finish()
         events = [event for log in logs for event in log]

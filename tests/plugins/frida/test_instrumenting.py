@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import resource
+import signal
 from collections.abc import Callable
+
+import pytest
+from from_outside import controller
 
 from pratique.events import EventKind, Field
 
@@ -150,20 +155,43 @@ def test_an_agent_of_another_plugin_emits_that_plugins_kinds_and_no_others(watch
     assert seen.of("env.read") == []  # the shipped agents are for what the policy asks for
 
 
-def test_the_program_may_kill_the_controller_and_the_observer_has_failed(watch: Watch):
-    script = """
-import os, signal, sys
-names = {int(p): open(f'/proc/{p}/cmdline').read() for p in os.listdir('/proc') if p.isdigit()}
-(controller,) = [p for p, name in names.items() if 'frida.controller' in name and p != os.getpid()]
-os.kill(controller, signal.SIGKILL)
-os.system('perl -e "exit 0"')
-sys.exit(9)
-"""
-    seen = watch("/usr/bin/python3", "-c", script)
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])
+def test_where_the_controller_ends_or_stands_still_the_program_goes_on_and_the_observer_has_failed(
+    watch: Watch, number: signal.Signals
+):
+    waits = "while grep -qs 'frida[.]controller' /proc/[0-9]*/cmdline; do sleep 0.1; done"
+    script = f"echo started; {waits}; perl -e 'exit 0'; exit 9"
+    seen = watch("/bin/sh", "-c", script, meanwhile=lambda: controller().send_signal(number))
     assert seen.ended.exit_status == 9
     assert seen.run.state == "failed"
     assert "ended before the program did" in seen.run.error
     assert "/usr/bin/perl" in seen.coverage.not_instrumented
+
+
+def test_a_controller_that_can_open_nothing_more_says_so(watch: Watch):
+    def starve() -> None:
+        resource.prlimit(controller().pid, resource.RLIMIT_NOFILE, (0, 0))
+
+    seen = watch("/bin/sh", "-c", "echo started; sleep 1; perl -e 'exit 9'", meanwhile=starve)
+    assert seen.ended.exit_status == 9
+    assert seen.run.state == "failed"
+    assert "it can open no file" in seen.run.error
+    assert any("perl" in one for one in seen.coverage.not_instrumented)
+
+
+def test_the_program_cannot_end_the_controller(watch: Watch):
+    script = """
+import os, signal
+names = {int(p): open(f'/proc/{p}/cmdline').read() for p in os.listdir('/proc') if p.isdigit()}
+(controller,) = [p for p, name in names.items() if 'frida.controller' in name and p != os.getpid()]
+for number in (signal.SIGKILL, signal.SIGSTOP):
+    try:
+        os.kill(controller, number)
+    except PermissionError:
+        print('refused')
+"""
+    seen = watch("/usr/bin/python3", "-c", script)
+    assert (seen.output, seen.run.state) == ("refused\nrefused\n", "ok")
 
 
 def test_the_program_cannot_look_into_the_controller(watch: Watch):

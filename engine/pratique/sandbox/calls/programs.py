@@ -1,12 +1,10 @@
-"""Calls that start programs and reach other processes: `process.*`, and what a command line asks of the system."""
+"""Calls that start and end programs: `process.exec`, and what a command line asks of the system."""
 
 from __future__ import annotations
 
 import os
 import re
 import stat
-import struct
-from pathlib import Path
 from typing import Final, NamedTuple
 
 from pratique.sandbox import probes
@@ -25,7 +23,6 @@ _FIRST_LINE: Final = 256  # BINPRM_BUF_SIZE, <linux/binfmts.h>
 _BLANKS: Final = b" \t"
 _TERMINATOR: Final = re.compile(rb"[ \t\0]")
 _EXECUTABLE: Final = 0o111
-_MOST_ABOVE: Final = 1000
 
 
 class _Image(NamedTuple):
@@ -167,99 +164,6 @@ def _chroot(ctx: Context, call: Notification) -> Answered:
     return None
 
 
-# -- reaching others --------------------------------------------------------------------------------------------------
-
-
-def _kill(ctx: Context, call: Notification) -> Answered:
-    return _signalled(ctx, call, _signed(call.a), call.b)
-
-
-def _tkill(ctx: Context, call: Notification) -> Answered:
-    return _signalled(ctx, call, _signed(call.a), call.b)
-
-
-def _tgkill(ctx: Context, call: Notification) -> Answered:
-    return _signalled(ctx, call, _signed(call.a), call.c)
-
-
-def _queued_to_thread(ctx: Context, call: Notification) -> Answered:
-    return _signalled(ctx, call, _signed(call.a), call.c)
-
-
-def _by_pidfd(ctx: Context, call: Notification) -> Answered:
-    try:
-        info = os.open(f"{call.thread}/fdinfo/{call.a & 0xFFFFFFFF}", os.O_RDONLY | os.O_CLOEXEC, dir_fd=ctx.proc)
-    except OSError:
-        return None
-    try:
-        content = os.read(info, 4096)
-    finally:
-        os.close(info)
-    at = content.find(b"\nNSpid:")
-    if at < 0:
-        return None
-    return _signalled(ctx, call, int(content[at + 7 : content.index(b"\n", at + 1)].split()[-1]), call.b)
-
-
-def _signalled(ctx: Context, call: Notification, target: int, number: int) -> Answered:
-    """Inside, only the session's own processes have a number; any other is somebody the installer did not start."""
-    number &= 0xFFFFFFFF
-    if not number or target == ctx.images.inside(call.thread):
-        return None
-    if target in (0,) or target < -1:
-        return ctx.tell(call, "process.signal", target="", signal=number, outside=False)
-    program = _program(target) if target > 1 else ""
-    return ctx.tell(call, "process.signal", target=program, signal=number, outside=not program)
-
-
-def _ptrace(ctx: Context, call: Notification) -> Answered:
-    return _traced(ctx, call, _signed(call.b))
-
-
-def _vm_writev(ctx: Context, call: Notification) -> Answered:
-    return _traced(ctx, call, _signed(call.a))
-
-
-def _traced(ctx: Context, call: Notification, target: int) -> Answered:
-    """Of its own descendants a program may be the debugger; of anybody else it may not."""
-    own = ctx.images.inside(call.thread)
-    if target == own:
-        return None
-    if not _descends(target, own):
-        return ctx.refuse(call, "process.trace", target=_program(target))
-    return ctx.tell(call, "process.trace", target=_program(target))
-
-
-def _signed(value: int) -> int:
-    value &= 0xFFFFFFFF
-    return int(struct.unpack("=i", struct.pack("=I", value))[0])
-
-
-def _program(inside: int) -> str:
-    """The program of a process of the session, by its number there; "" when there is none."""
-    try:
-        return str(Path(f"/proc/{inside}/exe").readlink())
-    except OSError:
-        return ""
-
-
-def _descends(process: int, ancestor: int) -> bool:
-    for _ in range(_MOST_ABOVE):
-        if process == ancestor:
-            return True
-        if process <= 1:
-            return False
-        try:
-            with open(f"/proc/{process}/stat", "rb") as file:
-                process = int(file.read(1024).rpartition(b")")[2].split()[1])
-        except (OSError, ValueError, IndexError):
-            return False
-    return False
-
-
 CALLS: Final[dict[str, Decode]] = {
     "execve": _execve, "execveat": _execveat, "exit": _end, "exit_group": _end, "chroot": _chroot,
-    "kill": _kill, "tkill": _tkill, "tgkill": _tgkill, "rt_sigqueueinfo": _kill,
-    "rt_tgsigqueueinfo": _queued_to_thread, "pidfd_send_signal": _by_pidfd,
-    "ptrace": _ptrace, "process_vm_writev": _vm_writev,
 }  # fmt: skip

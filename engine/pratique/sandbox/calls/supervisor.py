@@ -25,17 +25,18 @@ from pratique.policy.model import Globs, Step
 from pratique.sandbox import linux, probes
 from pratique.sandbox.calls import bpf, files, listener, machine, memory, network, numbers, opens, programs, treatment
 from pratique.sandbox.calls.answers import Answers
-from pratique.sandbox.calls.context import EPERM, Answer, Context, Decode, Gone
+from pratique.sandbox.calls.context import EPERM, Answer, Answered, Context, Decode, Gone
 from pratique.sandbox.calls.holding import Holding
 from pratique.sandbox.calls.images import Images
 from pratique.sandbox.calls.listener import Notification
 from pratique.sandbox.calls.log import UNREAD, Writer
 from pratique.sandbox.calls.naming import Names
 from pratique.sandbox.calls.numbers import I386, LAST_KNOWN, Machine
+from pratique.sandbox.calls.reaching import CALLS as REACHING
 
 #: Longest that an event waits to be written down when nothing else happens, s.
 _IDLE: Final = 0.02
-_CALLS: Final[dict[str, Decode]] = {**files.CALLS, **programs.CALLS, **network.CALLS, **machine.CALLS}
+_CALLS: Final[dict[str, Decode]] = {**files.CALLS, **programs.CALLS, **REACHING, **network.CALLS, **machine.CALLS}
 #: What is refused when it cannot even be read.
 _NEVER_MADE: Final = frozenset({*machine.CALLS, "ptrace", "process_vm_writev"})
 
@@ -174,11 +175,15 @@ class _Supervisor:
 
     def _table(self, machine: Machine) -> list[Decode | None]:
         table: list[Decode | None] = [None] * (LAST_KNOWN + 1)
-        for call, decode in (*_CALLS.items(), ("prlimit64", self._holding.ask)):
+        for call, decode in (*_CALLS.items(), ("prlimit64", self._limits)):
             number = numbers.number(call, machine)
             if number is not None:
                 table[number] = decode
         return table
+
+    def _limits(self, ctx: Context, call: Notification) -> Answered:
+        """Its own: the call at the end of start-up. Somebody else's: one that takes them away."""
+        return (REACHING["prlimit64"] if call.a & 0xFFFFFFFF else self._holding.ask)(ctx, call)
 
     def _now(self) -> float:
         return time.monotonic() - self._started

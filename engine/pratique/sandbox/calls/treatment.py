@@ -69,10 +69,17 @@ _FAMILIES_NOT_THERE: Final = {
     "AF_ALG": 38, "AF_NFC": 39, "AF_VSOCK": 40, "AF_KCM": 41, "AF_QIPCRTR": 42, "AF_SMC": 43, "AF_XDP": 44,
     "AF_MCTP": 45,
 }  # fmt: skip
+_ANY: Final = 0xFFFFFFFF
+_F_SETOWN, _F_SETOWN_EX = 8, 15  # <asm-generic/fcntl.h>
+_FIOSETOWN, _SIOCSPGRP = 0x8901, 0x8902  # <asm-generic/sockios.h>
+_OF_A_USER: Final = 2  # PRIO_USER of <linux/resource.h>
+_OF_USERS: Final = 3  # IOPRIO_WHO_USER of <linux/ioprio.h>
 _AF_NETLINK: Final = 16
 _NETLINK_AUDIT: Final = 9  # <linux/netlink.h>: the machine's log; with root's capability for it, anything can be put in
 
 _EPERM: Final = refuse(errno.EPERM).answer
+_EINVAL: Final = refuse(errno.EINVAL).answer
+_SOMEBODY_S: Final = ("prlimit64", "sched_setaffinity", "sched_setscheduler", "sched_setparam", "sched_setattr")
 
 
 def table(*, reads: bool = False, holds: bool = False) -> Table:
@@ -93,11 +100,18 @@ def table(*, reads: bool = False, holds: bool = False) -> Table:
             Rule(refuse(errno.EPROTONOSUPPORT).answer, (Is(0, _AF_NETLINK), Is(2, _NETLINK_AUDIT))),
         ),
         "socketcall": tuple(notify(Is(0, one)) for one in (2, 3, 4, 11, 16, 20)),  # <linux/net.h>
+        # Who owns a descriptor gets its signals. By a number only: what memory holds could be another's a moment later.
+        **{call: (notify(Is(1, _F_SETOWN)), Rule(_EINVAL, (Is(1, _F_SETOWN_EX),))) for call in ("fcntl", "fcntl64")},
+        "ioctl": tuple(Rule(_EINVAL, (Is(1, one),)) for one in (_FIOSETOWN, _SIOCSPGRP)),
+        # Somebody else's means: those of process 1 and the companions are not the program's to take.
+        **{call: (notify(Bits(0, _ANY)),) for call in _SOMEBODY_S},
+        "setpriority": (Rule(_EPERM, (Is(0, _OF_A_USER),)), notify(Bits(1, _ANY))),
+        "ioprio_set": (Rule(_EPERM, (Is(0, _OF_USERS),)), notify(Bits(1, _ANY))),
         "clone": (Rule(_EPERM, (Bits(0, linux.CLONE_NEWUSER),)),),
         "unshare": (Rule(_EPERM, (Bits(0, linux.CLONE_NEWUSER),)),),
     }
     if holds:
         # glibc's __libc_early_init asks for the size of the stack, when everything is relocated and nothing has run.
         asked = notify(Is(0, 0), Is(1, _RLIMIT_STACK), Is(2, 0))
-        out |= {"prlimit64": (asked,)}
+        out["prlimit64"] = (asked, *out["prlimit64"])
     return out

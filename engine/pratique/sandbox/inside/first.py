@@ -14,7 +14,7 @@ from typing import Final, NoReturn
 from pratique.sandbox import cgroups, companions, hidden, linux, privileges
 from pratique.sandbox.calls import supervisor
 from pratique.sandbox.calls.opens import mark
-from pratique.sandbox.inside.job import Job, Reporter
+from pratique.sandbox.inside.job import STARTED, Job, Reporter
 from pratique.sandbox.inside.program import become_program
 from pratique.sandbox.inside.root import build_root
 
@@ -71,6 +71,7 @@ def be_process_1(job: Job, report: Reporter, keeper: int, link: socket.socket | 
         for descriptor in (*(job.output or ()), *(() if slave is None else (slave,))):
             os.close(descriptor)
         privileges.keep_only(frozenset())
+        report.step = STARTED
         _reap(program, beside, report)
     os._exit(0)
 
@@ -79,10 +80,12 @@ def _reap(program: int, beside: dict[int, str], report: Reporter) -> None:
     """Until the program has ended, and what it left running has had its time. `beside`: the companions, by pid."""
     lost = []
     while True:
-        pid, status = os.waitpid(-1, 0)
-        if pid == program:
+        pid, status = os.waitpid(-1, os.WUNTRACED)
+        if os.WIFSTOPPED(status):
+            companions.end({pid: beside[pid]} if pid in beside else {})  # those it looks into would wait for ever
+        elif pid == program:
             break
-        if pid in beside:
+        elif pid in beside:
             lost.append(beside.pop(pid))
     report.send({"ended": os.waitstatus_to_exitcode(status)})
     deadline = time.monotonic() + GRACE

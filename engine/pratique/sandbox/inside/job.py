@@ -18,6 +18,9 @@ from pratique.sandbox.layers import Layer, Step
 from pratique.sandbox.pretending import StandIn
 from pratique.sandbox.spec import Spec
 
+#: The step of a session whose program has been started: what goes wrong from here on takes nothing of it back.
+STARTED = "started"
+
 
 class Job(msgspec.Struct, frozen=True, kw_only=True):
     """All that the child needs to know, decided before the fork."""
