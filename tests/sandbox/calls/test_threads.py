@@ -20,8 +20,9 @@ def test_one_with_files_of_its_own_open(logged, build):
 def test_what_nobody_may_dump_is_told_all_the_same(logged, build):
     log = logged(build("apart"), "undumpable")
     assert log.ended.exit_status == 0, log.said
-    assert [kind for kind, _ in log.of()] == ["file.create", "file.create", "file.mode", "net.listen"]
-    assert log.of("file.create") == [("file.create", "a"), ("file.create", "b")]
+    told = [one for one in log.of() if one[1] != "/root/none"]  # which only root can make
+    assert [kind for kind, _ in told] == ["file.create", "file.create", "file.mode", "net.listen"]
+    assert [path for _, path in told[:2]] == ["a", "b"]
 
 
 def test_the_memory_a_process_had_before_it_became_another_program_is_not_read(logged, build):

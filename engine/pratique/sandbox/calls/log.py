@@ -90,7 +90,8 @@ def follow(path: Path, over: Callable[[], bool]) -> Iterator[Event]:
                 event.fields["user"] = users[uids.get(event.process, 0)]
             yield event
     if unread:
-        raise PratiqueError(f"{unread} calls could not be read: what they did is not told")
+        calls = "1 call" if unread == 1 else f"{unread} calls"
+        raise PratiqueError(f"{calls} could not be read: what that did is not told")
 
 
 def processes(path: Path) -> tuple[Process, ...]:

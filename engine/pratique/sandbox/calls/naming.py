@@ -22,9 +22,9 @@ _DIRECTORY: Final = os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC
 #: Directories remembered.
 _MOST_KNOWN: Final = 128
 _DELETED: Final = " (deleted)"
-#: The call fails for the thread as it does for us, or there is no such thread any more.
+#: The call fails for the thread as it does for us, whose rights are no less; or there is no such thread any more.
 _FAILS: Final = frozenset({
-    errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.EINVAL, errno.EBADF, errno.ESRCH,
+    errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.EACCES, errno.EINVAL, errno.EBADF, errno.ESRCH,
 })  # fmt: skip
 
 

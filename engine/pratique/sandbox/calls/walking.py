@@ -32,7 +32,7 @@ def walk(proc: int, thread: int, directory: int, path: bytes, *, follow: bool) -
     """Where `path` leads the thread from an open directory of its (or AT_FDCWD).
 
     `proc`: descriptor of a /proc that shows the thread by that number. `follow`: a link at the end, too. Raises
-    `OSError`: a directory on the way is not there, or not for us to see.
+    `OSError`: a directory on the way is not there, or (EPERM) is the thread's but not for us to see.
     """
     with _Walk(proc, thread, directory) as one:
         return one.to(path, follow=follow)
@@ -79,7 +79,7 @@ class _Walk:
                 if links > _MOST_LINKS:
                     raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), path)
                 if text is None:  # it leads to a thing, not to a name
-                    self._go(os.open(name, _ANY, dir_fd=self._at))
+                    self._go(self._opened(name, _ANY))
                     continue
                 if text[:1] == b"/":
                     self._go(os.dup(self._root))
@@ -100,11 +100,22 @@ class _Walk:
     def _open(self, name: bytes) -> int:
         if name == b".." and os.path.samestat(os.fstat(self._at), os.fstat(self._root)):
             name = b"."
-        return os.open(name, _ANY | os.O_NOFOLLOW, dir_fd=self._at)
+        return self._opened(name, _ANY | os.O_NOFOLLOW)
+
+    def _opened(self, name: bytes, flags: int) -> int:
+        try:
+            return os.open(name, flags, dir_fd=self._at)
+        except PermissionError as error:
+            if self._in_proc(os.fstat(self._at)):  # what is its own the thread may see, for all we know
+                error.errno = errno.EPERM
+            raise
+
+    def _in_proc(self, found: os.stat_result) -> bool:
+        return found.st_dev == os.lstat("/proc").st_dev
 
     def _text(self, name: bytes, link: int, found: os.stat_result) -> bytes | None:
         """What a link says; None when what it says is not where it leads: those of processes in /proc."""
-        if found.st_dev == os.lstat("/proc").st_dev:
+        if self._in_proc(found):
             if os.fstat(self._at).st_ino != _PROC_ROOT:
                 return None
             if name in _OWN:  # the kernel would answer for us

@@ -83,7 +83,13 @@ int main(int count, char **words) {
         MUST(mkdir("a", 0700));
         MUST(mkdirat(directory, "b", 0700));
         MUST(fchmod(directory, 0750));
+        must(open("/root/none", O_CREAT | O_WRONLY | O_EXCL, 0600) < 0 || unlink("/root/none") == 0, __LINE__);
         MUST(listen(bound(8084), 1));
+    } else if (!strcmp(words[1], "hidden")) {
+        char way[64];
+        MUST(prctl(PR_SET_DUMPABLE, 0, 0, 0, 0));
+        snprintf(way, sizeof way, "/proc/self/fd/%d/a", open(".", O_RDONLY | O_DIRECTORY));
+        MUST(mkdir(way, 0700));
     } else if (!strcmp(words[1], "forged")) {
         strcpy(page(), "forged");
         for (int i = 0; i < 20; i++) {
