@@ -232,6 +232,33 @@ def test_a_file_that_is_named_does_not_clash_with_its_copies(state: Path, tmp_pa
     }  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    "junk",
+    [b"\x7fELF\x00\xff", b"#" * ((1 << 20) + 1), b"policy other { \xff }", None],
+    ids=["binary", "large", "other", "pipe"],
+)
+def test_junk_beside_a_file_that_is_named_is_only_noted(state: Path, tmp_path: Path, junk: bytes | None) -> None:
+    (tmp_path / "good.policy").write_text(GOOD)
+    if junk is None:
+        os.mkfifo(tmp_path / "junk.policy")
+    else:
+        (tmp_path / "junk.policy").write_bytes(junk)
+    outcome = policies.check([tmp_path / "good.policy"], VOCABULARY)
+    assert (outcome.good, list(outcome.policies)) == (True, ["ours"])
+    assert [(one.severity, one.where.file.endswith("junk.policy")) for one in outcome.diagnostics] == [
+        ("warning", True)
+    ]
+    assert policies.load(tmp_path / "good.policy", VOCABULARY).name == "ours"
+    assert not policies.check([tmp_path], VOCABULARY).good, "where the whole directory is asked about, it is an error"
+
+
+def test_a_part_that_cannot_be_read_is_an_error(state: Path, tmp_path: Path) -> None:
+    (tmp_path / "good.policy").write_text(GOOD)
+    (tmp_path / "more.policy").write_bytes(b"part of ours\n# \xff\n")
+    outcome = policies.check([tmp_path / "good.policy"], VOCABULARY)
+    assert [(one.code, one.severity) for one in outcome.diagnostics] == [("P0112", "error")]
+
+
 def test_a_file_that_is_named_can_extend_its_neighbour_beside_copies_of_itself(state: Path, tmp_path: Path) -> None:
     (tmp_path / "ours.policy").write_text(GOOD)
     for name in ("top.policy", "top-old.policy"):

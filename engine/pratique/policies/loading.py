@@ -115,16 +115,18 @@ def _check_all(
         files |= dict.fromkeys(sources)
         if checked.policy is not None and name:
             policies[name] = located(checked.policy, library)
-    diagnostics += [
-        fault for path, fault in library.faults.items() if path in origin or _is_of(path, library, by_policy)
-    ]
+    for path, fault in library.faults.items():
+        if path in origin or library.owner(path) in by_policy:
+            diagnostics.append(fault)
+        elif _is_beside(path, library, by_policy):
+            diagnostics.append(msgspec.structs.replace(fault, severity="warning", help="it is passed over"))
     if errors(diagnostics):
         policies = {}
     return Outcome(policies, tuple(in_order(diagnostics)), library.shown_texts(), tuple(files))
 
 
-def _is_of(path: Path, library: Library, policies: Collection[str]) -> bool:
-    """Whether an unreadable file lies beside the files of one of these policies, so that it may be a part of it."""
+def _is_beside(path: Path, library: Library, policies: Collection[str]) -> bool:
+    """Whether an unreadable file lies beside the files of one of these policies."""
     return any(path.parent == file.parent for name in policies for file in library.files(name))
 
 

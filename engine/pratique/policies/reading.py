@@ -24,13 +24,11 @@ def shown(path: Path) -> str:
 def read(path: Path) -> str | Diagnostic:
     """The text of a policy file, or what keeps it from being one. Devices and pipes are not waited for."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        content = _content(path)
     except OSError as error:
         return _fault(path, f"cannot be read: {error.strerror}", "P0112")
-    with open(descriptor, "rb") as file:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            return _fault(path, "this is not a regular file", "P0112")
-        content = file.read(LARGEST + 1)
+    if content is None:
+        return _fault(path, "this is not a regular file", "P0112")
     if len(content) > LARGEST:
         return _fault(path, f"a policy file may have {LARGEST >> 20} MiB; split this one into parts", "P0113")
     try:
@@ -40,6 +38,21 @@ def read(path: Path) -> str | Diagnostic:
         column = error.start - content.rfind(b"\n", 0, error.start)
         message = f"this is not UTF-8 text: byte 0x{content[error.start]:02x}"
         return Diagnostic(code="P0112", message=message, where=Location(shown(path), line, column))
+
+
+def as_far_as_it_goes(path: Path) -> str:
+    """What can be read of a file that is no policy file, "" for nothing: it may say of which policy it is a part."""
+    try:
+        return (_content(path) or b"").decode("utf-8-sig", "replace")
+    except OSError:
+        return ""
+
+
+def _content(path: Path) -> bytes | None:
+    """A byte more than a policy file may have, at most; None: not a regular file. Raises `OSError`."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    with open(descriptor, "rb") as file:
+        return file.read(LARGEST + 1) if stat.S_ISREG(os.fstat(descriptor).st_mode) else None
 
 
 def _fault(path: Path, message: str, code: str) -> Diagnostic:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from pratique import places, resources
-from pratique.policies.reading import files_below, read, shown
+from pratique.policies.reading import as_far_as_it_goes, files_below, read, shown
 from pratique.policy.diagnostics import Diagnostic
 
 if TYPE_CHECKING:
@@ -84,6 +84,11 @@ class Library:
 
     def _belongs(self, path: Path) -> re.Match[str] | None:
         return _BELONGS.search(self.text(path) or "")
+
+    def owner(self, path: Path) -> str:
+        """The policy that a file which cannot be read as one says it belongs to; "" when it says nothing."""
+        belongs = _BELONGS.search(as_far_as_it_goes(path))
+        return belongs[2] if belongs else ""
 
     def _files_in(self, directory: Path) -> list[Path]:
         found = files_below(directory, deep=directory not in self._flat)
