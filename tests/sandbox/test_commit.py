@@ -237,6 +237,27 @@ def test_a_file_that_the_host_changed_before_the_effects_were_read_is_a_conflict
     assert (tree / "conf").read_text() == "the host's newer content\n"
 
 
+@pytest.mark.parametrize(
+    ("script", "what"),
+    [("chmod 750 theirs", "directory"), ("rm -r theirs", "directory"), ("rm -r theirs; echo x > theirs", "directory"),
+     ("echo more >> theirs", "file"), ("rm theirs", "file")],
+)  # fmt: skip
+def test_an_owner_or_mode_that_the_host_changed_meanwhile_stays(sh, host, script, what):
+    theirs = host / "theirs"
+    if what == "directory":
+        theirs.mkdir(mode=0o755)
+    else:
+        theirs.write_text("mine\n")
+        theirs.chmod(0o644)
+    session = sh(script)
+    effects = session.effects()
+    theirs.chmod(0o700)
+    before = picture(host)
+    with pytest.raises(ConflictError, match=f"{theirs}: its owner or mode changed"):
+        session.commit(effects)
+    assert picture(host) == before
+
+
 def test_only_the_first_ten_conflicts_are_listed(sh, host):
     session = sh("for n in $(seq 30); do touch file$n; done")
     assert len(session.effects()) == 30
