@@ -30,6 +30,10 @@ def test_renames(logged, build):
     assert renamed == [(d, n), (file, n), (n, file)]
 
 
+def test_of_which_none_leads_out(logged, build):
+    assert made(logged(build("ways"), "inside")) == ["d", "d/l", "d/a", "d/b", "d/c"]
+
+
 def test_programs_executed(logged, build):
     log = logged(build("ways"), "execs")
     assert log.ended.exit_status == 0, log.said

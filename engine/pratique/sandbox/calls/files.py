@@ -22,6 +22,7 @@ _AT_SYMLINK_NOFOLLOW: Final = 0x100
 _AT_SYMLINK_FOLLOW: Final = 0x400
 _AT_EMPTY_PATH: Final = 0x1000
 _TMPFILE: Final = os.O_TMPFILE & ~os.O_DIRECTORY
+_RESOLVE_IN_ROOT: Final = 0x10  # <linux/openat2.h>
 _RENAME_EXCHANGE: Final = 2  # <linux/fs.h>
 _UNCHANGED: Final = 0xFFFFFFFF  # chown's -1
 #: Of an extended attribute's value.
@@ -35,9 +36,11 @@ _HARMLESS: Final = ("null", "zero", "full", "random", "urandom", "tty", "ptmx", 
 _HARMLESS_BELOW: Final = ("pts/", "shm/", "mqueue/", "fd/")
 
 
-def _place(ctx: Context, call: Notification, directory: int, address: int, *, follow: bool) -> Place | None:
+def _place(
+    ctx: Context, call: Notification, directory: int, address: int, *, follow: bool, inside: bool = False
+) -> Place | None:
     name = ctx.memory.text(call.thread, address)
-    return None if name is None else ctx.names.place(call.thread, directory, name, follow=follow)
+    return None if name is None else ctx.names.place(call.thread, directory, name, follow=follow, inside=inside)
 
 
 # -- opening ----------------------------------------------------------------------------------------------------------
@@ -55,17 +58,19 @@ def _openat2(ctx: Context, call: Notification) -> Answered:
     how = ctx.memory.read(call.thread, call.c, 24)
     if len(how) < 24:
         return None
-    flags, mode, _ = struct.unpack("=QQQ", how)
-    return _opened(ctx, call, call.a, call.b, flags, mode)
+    flags, mode, resolve = struct.unpack("=QQQ", how)
+    return _opened(ctx, call, call.a, call.b, flags, mode, inside=bool(resolve & _RESOLVE_IN_ROOT))
 
 
 def _creat(ctx: Context, call: Notification) -> Answered:
     return _opened(ctx, call, _HERE, call.a, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, call.b)
 
 
-def _opened(ctx: Context, call: Notification, directory: int, address: int, flags: int, mode: int) -> Answered:
+def _opened(
+    ctx: Context, call: Notification, directory: int, address: int, flags: int, mode: int, *, inside: bool = False
+) -> Answered:
     alone = flags & os.O_CREAT and flags & os.O_EXCL
-    place = _place(ctx, call, directory, address, follow=not (alone or flags & os.O_NOFOLLOW))
+    place = _place(ctx, call, directory, address, follow=not (alone or flags & os.O_NOFOLLOW), inside=inside)
     if place is None or flags & _TMPFILE == _TMPFILE:
         return None  # a file without a name is told when it is given one
     path, there = place

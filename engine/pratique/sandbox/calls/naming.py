@@ -64,21 +64,22 @@ class Names:
         self._passing: int | None = None  # the last directory that is not remembered
         self.confined = False  # set when somebody in the session has changed its root directory
 
-    def place(self, thread: int, directory: int, name: bytes, *, follow: bool) -> Place | None:
+    def place(self, thread: int, directory: int, name: bytes, *, follow: bool, inside: bool = False) -> Place | None:
         """Where `name` leads from an open directory (or AT_FDCWD). None: the directory it should be in is not there.
 
         `follow`: as calls do that work on what a link leads to; a link that leads nowhere names where it leads to.
-        Raises `Unreadable` when that is not for us to see.
+        `inside`: no way leads out of that directory (RESOLVE_IN_ROOT). Raises `Unreadable` when that is not for us to
+        see.
         """
         if not name:
             return None
-        if not self._confined(thread):
+        if not inside and not self._confined(thread):
             try:
                 if (place := self._quick(thread, directory, name, follow=follow)) is not None:
                     return place
             except OSError:
                 pass
-        return self._walked(thread, directory, name, follow=follow)
+        return self._walked(thread, directory, name, follow=follow, inside=inside)
 
     def _quick(self, thread: int, directory: int, name: bytes, *, follow: bool) -> Place | None:
         """By way of the kernel. None: a link is at the end, which has to be followed. Raises `OSError`."""
@@ -99,9 +100,9 @@ class Names:
             mode = 0
         return None if follow and stat.S_ISLNK(mode) else Place(_below(known.path, last), mode)
 
-    def _walked(self, thread: int, directory: int, name: bytes, *, follow: bool) -> Place | None:
+    def _walked(self, thread: int, directory: int, name: bytes, *, follow: bool, inside: bool) -> Place | None:
         try:
-            found = walking.walk(self._proc, thread, directory, name, follow=follow)
+            found = walking.walk(self._proc, thread, directory, name, follow=follow, inside=inside)
         except OSError as error:
             if error.errno in _FAILS:
                 return None

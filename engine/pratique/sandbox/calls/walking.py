@@ -28,13 +28,16 @@ class Found(NamedTuple):
     mode: int  # of what is there; 0: nothing
 
 
-def walk(proc: int, thread: int, directory: int, path: bytes, *, follow: bool) -> Found:
+def walk(proc: int, thread: int, directory: int, path: bytes, *, follow: bool, inside: bool = False) -> Found:
     """Where `path` leads the thread from an open directory of its (or AT_FDCWD).
 
-    `proc`: descriptor of a /proc that shows the thread by that number. `follow`: a link at the end, too. Raises
-    `OSError`: a directory on the way is not there, or (EPERM) is the thread's but not for us to see.
+    `proc`: descriptor of a /proc that shows the thread by that number. `follow`: a link at the end, too. `inside`: as
+    if the directory were the thread's root. Raises `OSError`: a directory on the way is not there, or (EPERM) is the
+    thread's but not for us to see.
     """
     with _Walk(proc, thread, directory) as one:
+        if inside:
+            one.stay()
         return one.to(path, follow=follow)
 
 
@@ -53,6 +56,13 @@ class _Walk:
         os.close(self._root)
         if self._at >= 0:
             os.close(self._at)
+
+    def stay(self) -> None:
+        """The directory is the root of it all."""
+        start = self._start()
+        os.close(self._root)
+        self._root = start
+        self._go(os.dup(start))
 
     def to(self, path: bytes, *, follow: bool) -> Found:
         if path[:1] != b"/":

@@ -74,6 +74,13 @@ int main(int count, char **words) {
         made("k (deleted)");
         file = open("k (deleted)", O_WRONLY);
         must(fchmod(file, 0640), "fchmod");
+    } else if (!strcmp(words[1], "inside")) {
+        must(mkdir("d", 0700), "d");
+        must(symlink("/b", "d/l"), "l");
+        int d = open("d", O_RDONLY | O_DIRECTORY);
+        struct { unsigned long long flags, mode, resolve; } how = {O_CREAT | O_WRONLY, 0600, 0x10};
+        const char *ways[] = {"/a", "l", "../../c"};
+        for (int i = 0; i < 3; i++) must(syscall(437, d, ways[i], &how, sizeof how), ways[i]);
     } else if (!strcmp(words[1], "renames")) {
         must(mkdir("d/", 0700), "mkdir");
         must(rename("d", "n/"), "rename");
