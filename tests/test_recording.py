@@ -120,7 +120,7 @@ def test_a_failed_write_leaves_nothing_behind(tmp_path):
 def test_what_never_was_a_recording_is_called_so(tmp_path):
     script = tmp_path / "weather.sh"
     script.write_text("#!/bin/sh\n")
-    with pytest.raises(recording.RecordingError, match="not a recording made with `pratique run --record`$"):
+    with pytest.raises(recording.RecordingError, match=r"not a recording made with `pratique run --record`$"):
         recording.read(script)
 
 
@@ -186,7 +186,7 @@ def test_a_file_that_was_cut_off_anywhere_is_noticed(several, tmp_path):
     for at in sorted({at + by for at in ends for by in (-9, -1, 0, 1, 2, 11)} - {len(content)}):
         if 0 <= at < len(content):
             torn.write_bytes(content[:at])
-            with pytest.raises(RecordingError, match="cut off after|empty|damaged|not a recording"):
+            with pytest.raises(RecordingError, match=r"cut off after|empty|damaged|not a recording"):
                 recording.read(torn)
 
 
