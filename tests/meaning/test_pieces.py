@@ -110,6 +110,15 @@ def test_no_content_makes_the_work_endless(path, make):
     assert found is None or found.without(set(range(len(found.pieces)))) == before.encode()
 
 
+def test_a_hundred_thousand_lines_are_taken_apart_in_seconds():
+    added = "".join(f"option.{i} = some value\n" for i in range(100_000))
+    begun = time.process_time()
+    found = shared_files.change("/root/.bashrc", b"mine\n", b"mine\n" + added.encode())
+    assert found is not None
+    assert len(found.pieces) == 100_000
+    assert time.process_time() - begun < 10
+
+
 # -- settings and scripts ---------------------------------------------------------------------------------------------
 
 

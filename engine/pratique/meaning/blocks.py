@@ -86,9 +86,10 @@ def _changed(before: Run, after: Run) -> Iterator[tuple[int, int]]:
 def blocks(run: Run, *, structured: bool) -> Iterator[Run]:
     """A run of lines in what belongs together. Blank lines go with what follows, the last ones with what is above."""
     start = 0
+    last = next((at for at in range(len(run), 0, -1) if run[at - 1].text.strip()), 0)
     while start < len(run):
         end = _end(run, _past_comments(run, start), structured)
-        if not any(line.text.strip() for line in run[end:]):
+        if end >= last:
             end = len(run)
         yield run[start:end]
         start = end
