@@ -82,6 +82,16 @@ def test_the_manual_has_a_section_with_the_hooks_arguments(hook):
     assert sections()[hook].lstrip().startswith(f"`{hook}({arguments}) -> ")
 
 
+@pytest.mark.parametrize("hook", HOOKS)
+def test_the_manual_says_which_hooks_nothing_asks_yet(hook):
+    engine = Path(hookspecs.__file__).parent
+    sources = "".join(path.read_text() for path in engine.rglob("*.py") if path.parent.name != "testing")
+    asked = bool(re.search(rf'\b(call|implementations)\(\s*"{hook}"', sources))
+    assert ("Not asked yet: comes with" in sections()[hook]) is not asked
+    introduction = DOCS.partition("\n# The hooks\n")[2].partition("\n## ")[0]
+    assert (f"`{hook}`" in introduction) is asked
+
+
 def test_the_manual_has_no_section_for_a_hook_that_is_gone():
     assert set(sections()) == set(HOOKS)
 

@@ -18,7 +18,7 @@ from pratique.hookspecs import Question, Request
 from pratique.host import Host
 from pratique.host.fingerprint import fingerprint
 from pratique.host.installed import distribution, distributions
-from pratique.policy.model import Trust
+from pratique.policy.model import Reputation, Trust
 
 ARGUMENTS = {"path": Path("/bin/true"), "trust": Trust()}
 
@@ -153,7 +153,9 @@ def test_arguments_can_differ_by_plugin():
             return Opinion(by=subject.name)
 
     host = Host.of({"a": Own(), "b": Own()})
-    answers = host.call("reputation", each=lambda plugin: {"subject": Subject(path="", name=f"for {plugin}")})
+    answers = host.call(
+        "reputation", rules=Reputation(), each=lambda plugin: {"subject": Subject(path="", name=f"for {plugin}")}
+    )
     assert [answer.value.by for answer in answers] == ["for a", "for b"]
 
 
@@ -241,7 +243,8 @@ def test_nonsense_is_said_to_be_nonsense(hook, value, told):
     host = Host.of({"odd": answering(**{hook: lambda: value})})
     arguments = {
         "identify": ARGUMENTS, "launch": {"subject": Subject(path=""), "request": Request()},
-        "reputation": {"subject": Subject(path="")}, "scan": {"file": Path("/")}, "observe": {"session": None},
+        "reputation": {"subject": Subject(path=""), "rules": Reputation()},
+        "scan": {"file": Path("/")}, "observe": {"session": None},
     }.get(hook, {})  # fmt: skip
     assert host.call(hook, **arguments) == []
     (failure,) = host.failures()

@@ -15,7 +15,7 @@ import msgspec
 import pluggy
 
 from pratique.events import Event, EventKind
-from pratique.policy.model import SessionPlan, Trust
+from pratique.policy.model import Policy, Reputation, SessionPlan, Trust
 from pratique.recording import Component, Effect, Process, Recording, Screen
 from pratique.subject import Owner, Signer, Subject
 
@@ -218,6 +218,7 @@ class Session(Protocol):
     id: str
     subject: Subject
     plan: SessionPlan
+    policy: Policy  # as it was checked: also what only plugins can act on (signatures, samples, spool, alerts, ...)
     home: str
     settings: Mapping[str, Any]  # the calling plugin's own settings from the role file
 
@@ -325,8 +326,10 @@ class Hooks:
         raise NotImplementedError
 
     @hookspec
-    def reputation(self, subject: Subject) -> Opinion | None:
+    def reputation(self, subject: Subject, rules: Reputation) -> Opinion | None:
         """An opinion on a program: allow and block lists, vendor, fleet statistics, known-unwanted list.
+
+        `rules` is what the policy says in `reputation`.
 
         Example::
 

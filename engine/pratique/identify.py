@@ -21,7 +21,7 @@ from pratique.decisions import Decisions
 from pratique.errors import UsageError
 from pratique.hookspecs import Facts, Opinion
 from pratique.opened import Opened, regular_file
-from pratique.policy.model import Trust
+from pratique.policy.model import Reputation, Trust
 from pratique.subject import Subject
 
 if TYPE_CHECKING:
@@ -48,14 +48,14 @@ def identify(
     trust: Trust | None = None,
     origin: str | None = None,
     decisions: Decisions | None = None,
-    answer_within: float = 0.2,
+    reputation: Reputation = Reputation(),  # noqa: B008  # immutable
 ) -> Subject:
     """What the person wants run: the path of an installer with its arguments, or a command.
 
     A command is a program on the PATH (or a virtual environment's pip), anything else the path of a file. `origin`
     (`--from`) wins over what the file remembers of where it came from. `bare` (after `--`): a name without a slash is a
     command even where a file of that name lies here. `decisions` holds the person's marks (None: their own store);
-    `answer_within` is what each `reputation` plugin is given, in seconds.
+    `reputation` is what the policy says to `reputation` plugins, the time they have to answer among it.
 
     Raises `UsageError` for what is not there, not readable, not a program or not executable; `PolicyError` for a hash
     list that cannot be used; `ConflictError` when the file is changed while it is looked at.
@@ -72,7 +72,8 @@ def identify(
         # A package manager installs the other files that are named, too.
         parts = tuple(local_files(typed[1:]).values()) if subject.kind in ("deb", "npm", "pip") else ()
     opinions: list[Opinion] = [
-        answer.value for answer in host.call("reputation", budget=answer_within, subject=subject)
+        answer.value
+        for answer in host.call("reputation", budget=reputation.answer_within, subject=subject, rules=reputation)
     ]
     marks = (decisions or Decisions.open()).marks_of([subject.sha256, *parts])
     return standing.judged(subject, trust, marks=marks, opinions=opinions, parts=parts)

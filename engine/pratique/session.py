@@ -12,7 +12,7 @@ from typing import Any
 from pratique.errors import PratiqueError
 from pratique.events import Event
 from pratique.hookspecs import AgentScript
-from pratique.policy.model import SessionPlan
+from pratique.policy.model import Policy, SessionPlan
 from pratique.recording import Component, Effect, Process
 from pratique.sandbox.network import log
 from pratique.sandbox.quarantine import Quarantine
@@ -25,10 +25,14 @@ class LiveSession:
     Observers run in threads of their own: what they wait for (`effects`, the end) is announced through one condition.
     """
 
-    def __init__(self, id: str, subject: Subject, plan: SessionPlan, home: str, quarantine: Quarantine) -> None:
+    def __init__(
+        self, id: str, subject: Subject, plan: SessionPlan, home: str, quarantine: Quarantine,
+        policy: Policy = Policy(name=""),  # noqa: B008  # immutable
+    ) -> None:  # fmt: skip
         self.id = id
         self.subject = subject
         self.plan = plan
+        self.policy = policy
         self.home = home
         self.settings: Mapping[str, Any] = {}
         self._quarantine = quarantine

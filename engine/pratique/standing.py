@@ -55,15 +55,22 @@ def judged(
     words = [*_by_lists(subject, trust, parts), *_by_source(subject, trust), *_by_marks(subject, marks)]
     words += [Word(o.standing, f"{o.standing} by {o.by}" + (f": {o.because}" if o.because else ""))
               for o in opinions if o.standing is not None]  # fmt: skip
+    weighing = tuple(_weighing(one) for one in opinions if one.weight)
     blocking = tuple(word.because for word in words if word.standing == "blocked")
     if blocking:
-        return msgspec.structs.replace(subject, known="blocked", reasons=blocking)
+        return msgspec.structs.replace(subject, known="blocked", reasons=(*blocking, *weighing))
     allowing = tuple(word.because for word in words if word.standing == "allowed")
     signed, signature = _signature(subject)
     if signed and allowing:
-        return msgspec.structs.replace(subject, known="allowed", reasons=(*allowing, signature))
+        return msgspec.structs.replace(subject, known="allowed", reasons=(*allowing, signature, *weighing))
     reasons = (*allowing, signature) if allowing else (signature, ON_NEITHER)
-    return msgspec.structs.replace(subject, known="unknown", reasons=reasons)
+    return msgspec.structs.replace(subject, known="unknown", reasons=(*reasons, *weighing))
+
+
+def _weighing(opinion: Opinion) -> str:
+    """A weight somebody gives a program: the language has no rule that adds it, so it is only told."""
+    because = f": {opinion.because}" if opinion.because else ""
+    return f"{opinion.by} gives it a weight of {opinion.weight:g}, which is not added{because}"
 
 
 def _signature(subject: Subject) -> tuple[bool, str]:

@@ -8,7 +8,7 @@ from itertools import accumulate
 import msgspec
 
 from pratique.events import Vocabulary
-from pratique.policy import blocks, fleetblocks, model, syntax
+from pratique.policy import blocks, fleetblocks, model, syntax, unheeded
 from pratique.policy.actions import action
 from pratique.policy.compose import Composed, Find, Unit, chain, compose
 from pratique.policy.conditions import Fields, condition
@@ -48,7 +48,8 @@ def check(
     """Check the policy `name`, whose files are `sources`, with all it extends.
 
     `find` gives the files of another policy (none: there is no such policy), `known` the names it could find.
-    `observed` are the event kinds that some enabled detector emits; None: no warnings about kinds that none does.
+    `observed` are the event kinds that some enabled detector emits; None: no warnings
+    about what nothing here observes or acts on.
     """
     context = Context(vocabulary, observed)
     units = chain(name, sources, find, known, context)
@@ -77,6 +78,8 @@ def _policy(composed: Composed, context: Context) -> model.Policy:
     decide = blocks.decide(composed)
     _weightless(composed, actions, decide.undesirable)
     fleetblocks.distributed(composed)
+    if context.observed is not None:
+        unheeded.warn(composed)
     return model.Policy(
         name=root.name,
         extends=root.extends,

@@ -62,6 +62,7 @@ CODES: Final[Mapping[str, str]] = {
     "P0408": "an action without weight, which `decide` does not ask for either",
     "P0409": "a `[` in a path pattern that no `]` closes: it stands for itself",
     "P0410": "a size without a unit: these are bytes",
+    "P0411": "nothing acts on this block yet",
 }
 
 

@@ -18,6 +18,7 @@ from pratique.errors import ConflictError, NoRoomError
 from pratique.hookspecs import Launch
 from pratique.host import Host
 from pratique.identify import identify
+from pratique.policy import unheeded
 from pratique.policy.compile import compile_policy
 from pratique.policy.model import Policy
 from pratique.policy.score import Verdict
@@ -40,8 +41,9 @@ def run(options: Options, policy: Policy, host: Host, face: Face, *, notes: tupl
     decisions = Decisions()
     before = fingerprint(options.command[0])
     subject = identify(
-        host, options.command, bare=options.bare, trust=policy.trust, origin=options.origin, decisions=decisions
-    )
+        host, options.command, bare=options.bare, trust=policy.trust, origin=options.origin, decisions=decisions,
+        reputation=policy.reputation,
+    )  # fmt: skip
     if subject.known == "blocked":
         recording = Recording(
             id=secrets.token_hex(4), subject=subject, home=account.home, started=time.time(), notes=notes,
@@ -57,7 +59,7 @@ def run(options: Options, policy: Policy, host: Host, face: Face, *, notes: tupl
             options, policy, host, face, session, subject=subject, launch=launch, network=network, account=account
         )
         end.enter_context(watched.quarantine)
-        notes = (*notes, *network_notes, *watched.recording.notes)
+        notes = (*notes, *unheeded.notes(policy), *network_notes, *watched.recording.notes)
         recording = told(replace(watched.recording, notes=notes), host)
         verdict = judging.judge(compile_policy(policy, home=account.home), recording)
         if fingerprint(options.command[0]) != before:

@@ -83,7 +83,7 @@ def watch(
     )
     quarantine = Quarantine(spec)
     try:
-        session = LiveSession(session_id, subject, policy.plan, account.home, quarantine)
+        session = LiveSession(session_id, subject, policy.plan, account.home, quarantine, policy)
 
         def each(plugin: str) -> dict[str, Any]:
             return {"session": session.view(host.settings(plugin))}

@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from pratique.events import STANDARD_KINDS, Event
 from pratique.host import Host, answers, loading
-from pratique.policy.model import Trust
+from pratique.policy.model import Reputation, ReputationRule, Trust
 from pratique.subject import Subject
 from pratique.testing.odd import odd_session
 from pratique.testing.recorder import watched
@@ -104,7 +104,7 @@ def _answers(host: Host) -> Iterator[str]:
         given = "/srv/a b" if kind != "command" else ""
         subject = Subject(path=given, command=("a b", "--x"), sha256="0" * 64, kind=kind, name="a b")
         host.call("launch", subject=subject, request=Request(arguments=("--x",)))
-        host.call("reputation", subject=subject)
+        host.call("reputation", subject=subject, rules=Reputation(rules=(ReputationRule(what="unsigned", weight=10),)))
     for session in (FakeSession(), odd_session()):
         host.call("agents", session=session)
         host.call("companions", session=session)

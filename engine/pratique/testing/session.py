@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from pratique.events import Event
 from pratique.hookspecs import AgentScript
-from pratique.policy.model import SessionPlan
+from pratique.policy.model import Policy, SessionPlan
 from pratique.recording import Component, Effect, FileState, Process
 from pratique.subject import Subject
 
@@ -29,7 +29,7 @@ class FakeSession:
 
     `effects` are `Effect`s or just paths (files added); those without a number get one. `files` is what the program
     left, `files_before` what the host had: path -> content. `opened` are the hidden paths it opened,
-    `reached` what went over its network.
+    `reached` what went over its network. `policy` is what the session is judged by, `plan` what it asks of one.
     """
 
     def __init__(
@@ -38,6 +38,7 @@ class FakeSession:
         id: str = "test",
         subject: Subject | None = None,
         plan: SessionPlan | None = None,
+        policy: Policy | None = None,
         home: str = "/home/person",
         settings: Mapping[str, Any] | None = None,
         effects: Iterable[Effect | str] = (),
@@ -54,7 +55,8 @@ class FakeSession:
     ) -> None:
         self.id = id
         self.subject = subject or Subject(path="/home/person/installer.sh", name="installer.sh", kind="script")
-        self.plan = plan or SessionPlan()
+        self.policy = policy or Policy(name="test", plan=plan or SessionPlan())
+        self.plan = plan or self.policy.plan
         self.home = home
         self.settings: Mapping[str, Any] = settings or {}
         self._effects = _numbered(effects)
