@@ -70,12 +70,13 @@ def test_a_clean_package_is_installed_as_dpkg_would(pratique, installer, purge):
     assert (verified.returncode, verified.stdout) == (0, "")
 
 
-def test_a_refused_package_leaves_the_host_byte_for_byte_unchanged(pratique, installer, host_watch):
-    package = installer("hello")
+@pytest.mark.parametrize("name", ["hello", "cowsay", "cron", "nginx-light"])
+def test_a_refused_package_leaves_the_host_byte_for_byte_unchanged(pratique, installer, host_watch, name):
+    package = installer(name)
     host_watch.start()
-    ran = pratique("run", "--refuse", "--json", package)
+    ran = pratique("run", "--refuse", "--network", "host", "--json", package)
     assert ran.code == 11, ran.err
-    assert not installed("hello")
+    assert not installed(name)
     assert host_watch.changed() == []
     assert len(ran.json["effects"]) > 10
     assert not any(effect["kept"] for effect in ran.json["effects"])
@@ -113,6 +114,40 @@ def test_maintainer_scripts_run_and_the_package_works(pratique, installer, purge
     else:
         assert Path("/usr/bin/crontab").stat().st_mode & 0o2000, "setgid survives the commit"
         assert shutil.which("cron")
+
+
+@pytest.fixture
+def greedy(tmp_path: Path) -> Path:
+    """A package with a program, whose maintainer script starts something with every shell of root's."""
+    tree = tmp_path / "greedy"
+    (tree / "DEBIAN").mkdir(parents=True)
+    (tree / "DEBIAN" / "control").write_text(
+        "Package: pratique-greedy\nVersion: 1.0\nArchitecture: all\nMaintainer: Nobody <nobody@example.org>\n"
+        "Description: greets, and more\n"
+    )
+    script = tree / "DEBIAN" / "postinst"
+    script.write_text('#!/bin/sh\nset -e\necho "pratique-greet --more &" >> "$HOME/.bashrc"\n')
+    program = tree / "usr" / "bin" / "pratique-greet"
+    program.parent.mkdir(parents=True)
+    program.write_text("#!/bin/sh\necho greetings\n")
+    for file in (script, program):
+        file.chmod(0o755)
+    package = tmp_path / "pratique-greedy_1.0_all.deb"
+    built = ["dpkg-deb", "--root-owner-group", "--build", tree, package]
+    subprocess.run(built, check=True, capture_output=True)
+    return package
+
+
+def test_a_package_without_what_its_maintainer_script_adds(pratique, greedy, purge, home):
+    ran = pratique("run", "--without", "--json", greedy, env={"HOME": str(home)})
+    assert ran.code == 0, ran.err
+    assert ran.json["verdict"]["class"] == "undesirable"
+    assert ran.json["decision"] == {"choice": "without", "source": "flag"}
+    assert [(action["name"], action["outcome"]) for action in ran.json["actions"]] == [("shell-startup", "reverted")]
+    assert (home / ".bashrc").read_text() == "# mine\n"
+    assert installed("pratique-greedy")
+    assert subprocess.run(["pratique-greet"], capture_output=True, text=True).stdout == "greetings\n"
+    assert subprocess.run(["dpkg", "--audit"], capture_output=True, text=True).stdout == ""
 
 
 # -- other kinds, as root ---------------------------------------------------------------------------------------------
@@ -216,6 +251,7 @@ def test_an_ordinary_user_installs_npm_and_pip_packages_in_their_home(ordinary_u
     project = home / "project"
     project.mkdir()
     shutil.copy(installer("sdist"), home / "pratique-sample-1.2.tar.gz")
+    (home / ".bashrc").write_text("# mine\n")
     ordinary_user.own(home)
     npm = ordinary_user.pratique("run", "--network", "host", "--", "npm", "install", "esbuild@0.21.5", cwd=project)
     assert npm.code == 0, npm.err
@@ -229,7 +265,26 @@ def test_an_ordinary_user_installs_npm_and_pip_packages_in_their_home(ordinary_u
     )  # fmt: skip
     assert pip.code == 0, pip.err
     assert (site / "pratique_sample.py").exists()
-    assert "pratique-sample was here" not in (home / ".bashrc").read_text() if (home / ".bashrc").exists() else True
+    assert [action["outcome"] for action in pip.json["actions"]] == ["reverted"]
+    assert (home / ".bashrc").read_text() == "# mine\n"
+
+
+def test_an_ordinary_user_installs_by_pip_for_themselves(ordinary_user, installer):
+    home = ordinary_user.home
+    shutil.copy(installer("sdist"), home / "pratique-sample-1.2.tar.gz")
+    (home / ".bashrc").write_text("# mine\n")
+    ordinary_user.own(home)
+    python = shutil.which("python3", path="/usr/bin")
+    command = [python, "-m", "pip", "install", "--user", "--break-system-packages", "--no-build-isolation", "--no-deps"]
+    ran = ordinary_user.pratique("run", "--without", "--json", "--", *command, home / "pratique-sample-1.2.tar.gz")
+    assert ran.code == 0, ran.err
+    assert [(action["name"], action["outcome"]) for action in ran.json["actions"]] == [("shell-startup", "reverted")]
+    assert (home / ".bashrc").read_text() == "# mine\n"
+    [module] = (home / ".local" / "lib").glob("python3*/site-packages/pratique_sample.py")
+    assert (module.read_text(), module.stat().st_uid) == ("VALUE = 1\n", ordinary_user.uid)
+    imported = [python, "-c", "import pratique_sample; print(pratique_sample.VALUE)"]
+    done = subprocess.run(imported, capture_output=True, text=True, user=ordinary_user.uid, env={"HOME": str(home)})
+    assert done.stdout == "1\n", done.stderr
 
 
 def test_root_can_run_an_installer_as_somebody_else(pratique, ordinary_user, installer):
