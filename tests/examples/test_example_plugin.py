@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import struct
 import subprocess
 import sys
 from pathlib import Path
@@ -57,3 +58,36 @@ def test_it_can_be_pinned_by_its_hash(pratique, installed, tmp_path):
     role.write_text(f"plugins:\n  allow: [pratique, {{name: pratique-fonts, sha256: {sha256}}}]\n")
     plugins = pratique("plugins", "--json", "--host", role, env=installed).json["plugins"]
     assert {plugin["name"]: plugin["state"] for plugin in plugins}["fonts"] == "on"
+
+
+def font(family: str) -> bytes:
+    """The least that is a font with a name."""
+    text = family.encode("utf-16-be")
+    names = struct.pack(">HHH", 0, 1, 18) + struct.pack(">6H", 3, 1, 0x409, 1, len(text), 0) + text
+    return b"\0\1\0\0" + struct.pack(">4H", 1, 0, 0, 0) + struct.pack(">4sIII", b"name", 0, 28, len(names)) + names
+
+
+@pytest.mark.root
+def test_it_watches_a_session(pratique, installed, tmp_path):
+    folder = Path("/usr/local/share/fonts")
+    there = folder.is_dir()
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "pratique-test.ttf"
+    path.write_bytes(font("Noto Sans"))
+    (tmp_path / "cheap.ttf").write_bytes(font("Cheap Sans"))
+    script = tmp_path / "setup.sh"
+    script.write_text(f"#!/bin/sh\ncat {tmp_path}/cheap.ttf > {path}\n")
+    try:
+        ran = pratique("run", "--refuse", "--json", "--policy", EXAMPLE / "fonts.policy", script, env=installed)
+        assert path.read_bytes() == font("Noto Sans")
+    finally:
+        path.unlink()
+        if not there:
+            folder.rmdir()
+    (observer,) = [one for one in ran.json["observers"] if one["name"] == "fonts"]
+    assert (observer["state"], observer["events"]) == ("ok", 1), ran.err
+    (action,) = ran.json["actions"]
+    assert (action["name"], action["weight"]) == ("font-replacement", 40.0)
+    (evidence,) = action["evidence"]
+    assert (evidence["kind"], evidence["observer"]) == ("font.replace", "fonts")
+    assert evidence["fields"] == {"family": "Cheap Sans", "previous": "Noto Sans", "path": str(path)}
