@@ -145,3 +145,23 @@ def test_ten_thousand_actions_in_200_files_are_checked_in_less_than_3_s(pratique
         actions = "".join(action.format(n=f * 50 + n, f=f, w=n + 1) for n in range(50))
         (place / f"{f:03}.policy").write_text(head + lets + actions)
     assert fastest(3, lambda: pratique("policy", "check", place)) <= 3.0
+
+
+def test_fmt_says_as_json_what_became_of_each_file(pratique: Any, tmp_path: Path) -> None:
+    good, loose, wrong = (tmp_path / f"{name}.policy" for name in ("good", "loose", "wrong"))
+    loose.write_text("policy   loose{ }\n")
+    assert pratique("policy", "fmt", loose).code == 0
+    loose.rename(good)
+    loose.write_text("policy   loose{ }\n")
+    wrong.write_text("polcy {\n")
+
+    def states(*words: str) -> tuple[int, list[str]]:
+        done = pratique("policy", "fmt", "--json", *words, good, loose, wrong)
+        assert [one["file"] for one in done.json["files"]] == [str(good), str(loose), str(wrong)]
+        return done.code, [one["state"] for one in done.json["files"]]
+
+    assert states("--check") == (3, ["in style", "not in style", "wrong"])
+    assert states() == (3, ["in style", "formatted", "wrong"])
+    assert states() == (3, ["in style", "in style", "wrong"])
+    assert loose.read_bytes() == good.read_bytes()
+    assert pratique("policy", "fmt", "--json", "-").code == 2

@@ -5,7 +5,11 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal, TypeAlias
+
+#: What became of a file; "wrong": it does not parse, and is left as it is.
+State: TypeAlias = Literal["in style", "formatted", "not in style", "wrong"]
+_CODES: Final[dict[State, int]] = {"in style": 0, "formatted": 0, "not in style": 1, "wrong": 3}
 
 _EPILOG: Final = """\
 exit codes: 0 formatted (with --check or --diff: nothing to do), 1 with --check or --diff: something to do,
@@ -25,25 +29,31 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--check", action="store_true", help="write nothing; say which files are not in style")
     parser.add_argument("--diff", action="store_true", help="write nothing; show what would change")
+    parser.add_argument("--json", action="store_true", help="print one JSON document: what became of each file")
 
 
 def run(args: argparse.Namespace) -> int:
     from pratique.errors import UsageError
     from pratique.policies.reading import files_below
 
+    if args.json and (args.diff or "-" in args.path):
+        raise UsageError("--json goes with files, and not with --diff", hint="pratique policy fmt --json --check FILE")
     files: list[Path] = []
     for name in args.path:
         path = Path(name)
         if name != "-" and not path.exists():
             raise UsageError(f"no such file or directory: {name}")
         files += files_below(path) if path.is_dir() else [path]
-    worst = 0
-    for file in files:
-        worst = max(worst, _format(file, check=args.check, diff=args.diff))
-    return worst
+    states = {str(file): _format(file, check=args.check, diff=args.diff, quiet=args.json) for file in files}
+    if args.json:
+        import msgspec
+
+        document = {"files": [{"file": file, "state": state} for file, state in states.items()]}
+        sys.stdout.write(msgspec.json.format(msgspec.json.encode(document), indent=2).decode() + "\n")
+    return max((_CODES[state] for state in states.values()), default=0)
 
 
-def _format(path: Path, *, check: bool, diff: bool) -> int:
+def _format(path: Path, *, check: bool, diff: bool, quiet: bool) -> State:
     from pratique.policies.reading import read, shown
     from pratique.policy.diagnostics import errors, render, summary
     from pratique.policy.format import format_text
@@ -56,21 +66,21 @@ def _format(path: Path, *, check: bool, diff: bool) -> int:
     if not isinstance(text, str) or diagnostics:
         print(render(diagnostics, {name: text} if isinstance(text, str) else {}), file=sys.stderr)
         print(f"\n{summary(diagnostics)}; left as it is", file=sys.stderr)
-        return 3
+        return "wrong"
     formatted = format_text(text)
-    if check or diff:
-        if formatted == text:
-            return 0
-        if diff:
-            sys.stdout.writelines(_diff(text, formatted, name))
-        if check:
-            print(f"{name}: not in style; `pratique policy fmt {path}` mends it", file=sys.stderr)
-        return 1
-    if standard:
+    if standard and not (check or diff):
         sys.stdout.write(formatted)
-    elif formatted != text:
+        return "in style"
+    if formatted == text:
+        return "in style"
+    if not (check or diff):
         _replace(path, formatted)
-    return 0
+        return "formatted"
+    if diff:
+        sys.stdout.writelines(_diff(text, formatted, name))
+    if check and not quiet:
+        print(f"{name}: not in style; `pratique policy fmt {path}` mends it", file=sys.stderr)
+    return "not in style"
 
 
 def _from_standard_input() -> str:

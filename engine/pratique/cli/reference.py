@@ -35,10 +35,10 @@ Made from the code by `make docs`; a test compares the two. `pratique COMMAND --
 | 2 | wrong usage, or what was named is missing or unreadable | nothing ran; `--without-component`: not installed |
 | 3 | invalid policy or role file, or tests of a policy failed | nothing ran; the policy in force stays |
 | 4 | this machine or user cannot; the second line says what mends it | nothing ran |
-| 5 | the machine changed meanwhile where the installer changed it too | nothing was committed |
+| 5 | the machine changed meanwhile where the installer changed it too | nothing was committed; the session is kept |
 | 6 | the installer itself failed; 10 and 11 win over this | nothing was committed without `--anyway` |
 | 7 | the deadline passed | everything it started is gone, nothing was committed |
-| 8 | no room on the disk | nothing was committed |
+| 8 | no room on the disk | nothing was committed; what was admitted is kept, if it can be |
 | 10 | judged undesirable; for `policy diff`: something is judged differently | not installed |
 | 11 | clean but refused, or blocked as known | not installed |
 | 130 | interrupted | nothing was committed |
