@@ -112,6 +112,8 @@ class Names:
                 return Place(_below(self.opened(found.descriptor), found.name), found.mode)
             path = self._lasting(found.descriptor)
             return Place(path, found.mode) if path[:1] == "/" else None  # a pipe, a socket
+        except OSError:  # it lies deeper than any name the kernel would tell it by
+            raise Unreadable from None
         finally:
             os.close(found.descriptor)
 
