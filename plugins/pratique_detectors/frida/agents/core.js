@@ -127,6 +127,7 @@ for (const name of ['execve', 'execveat', 'fexecve', '_exit', 'quick_exit', 'abo
 
 // -- saying something ------------------------------------------------------------------------------------------------
 let batch = [];
+let underWay = false;  // something was sent that nobody waited for
 
 function add(record) {
   batch.push(record);
@@ -136,11 +137,12 @@ function add(record) {
 // Waits until the controller has it: so nothing is lost, and a program that says much waits for those who listen.
 function handOver() {
   const children = forked.readInt();
-  if (batch.length === 0 && children === 0) return;
+  if (batch.length === 0 && children === 0 && !underWay) return;
   const events = batch;
   batch = [];
+  underWay = false;
   forked.writeInt(0);
-  send({ acts: events, forked: children, asked: false });
+  send({ acts: events, forked: children, asked: false });  // behind what is under way: heard after it
   recv('heard', () => {}).wait();
 }
 
@@ -151,6 +153,7 @@ function answer() {
     batch = [];
     const children = forked.readInt();
     forked.writeInt(0);
+    underWay = underWay || events.length > 0 || children > 0;
     send({ acts: events, forked: children, asked: true });
     answer();
   });
