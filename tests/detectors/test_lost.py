@@ -12,7 +12,7 @@ from pratique_detectors import effects as detector
 from pratique_detectors import lost
 
 WORK = b"a year of work"
-GONE = "/root/work/thesis"
+GONE = "/root/papers/thesis"
 
 
 def state(content: bytes = WORK, **given) -> FileState:

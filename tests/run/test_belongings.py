@@ -10,7 +10,7 @@ pytestmark = pytest.mark.root
 @pytest.fixture
 def belongings(scene):
     files = [
-        scene.home / name for name in ("work/a/thesis", "Pictures/sea.jpg", "Documents/letter", ".cache/app/index")
+        scene.home / name for name in ("papers/a/thesis", "Pictures/sea.jpg", "Documents/letter", ".cache/app/index")
     ]
     for file in files:
         file.parent.mkdir(parents=True)
@@ -21,7 +21,7 @@ def belongings(scene):
 
 @pytest.mark.parametrize("words", [("--install",), ("--without",), ()], ids=str)
 def test_to_wipe_a_home_is_undesirable(scene, belongings, words):
-    script = scene.script("rm -rf ~/work ~/Pictures ~/Documents ~/.cache", "echo ok > ~/installed")
+    script = scene.script("rm -rf ~/papers ~/Pictures ~/Documents ~/.cache", "echo ok > ~/installed")
     ran = scene.run("--json", *words, script)
     (action,) = ran.json["actions"]
     assert (action["name"], action["weight"]) == ("belongings", 100)
@@ -37,12 +37,12 @@ def test_to_wipe_a_home_is_undesirable(scene, belongings, words):
 def test_what_it_made_itself_moved_or_made_anew_is_its_own_matter(scene, belongings):
     script = scene.script(
         "echo temporary > ~/unpacked; rm ~/unpacked", "mv ~/Pictures ~/Photos", "rm -r ~/.cache",
-        "cp ~/work/a/thesis t; rm ~/work/a/thesis; mv t ~/work/a/thesis",
+        "cp ~/papers/a/thesis t; rm ~/papers/a/thesis; mv t ~/papers/a/thesis",
     )  # fmt: skip
     ran = scene.run("--refuse", "--json", script)
     assert (ran.code, ran.json["actions"]) == (11, [])
 
 
 def test_deletions_are_counted_apart(scene, belongings):
-    ran = scene.run("--refuse", scene.script("rm -r ~/work", "echo 1 > ~/one"))
+    ran = scene.run("--refuse", scene.script("rm -r ~/papers", "echo 1 > ~/one"))
     assert "4 changes, 3 of them deleted" in ran.out
