@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import os
 import threading
 import time
 from pathlib import Path
@@ -62,6 +64,26 @@ def supervisor() -> psutil.Process:
                 continue
         time.sleep(0.01)
     pytest.fail("no process listens to the session's calls")
+
+
+def test_what_its_parent_left_to_be_collected_closes_nothing_of_a_session(logged):
+    """A file in a cycle is closed by its number, which in a process forked since is another file's."""
+    ours = os.getpid()
+    held: list[list[object]] = []
+    for _ in range(20):
+        held.append([Path(__file__).open("rb")])  # noqa: SIM115  # nobody closes it
+        held[-1].append(held[-1])
+
+    def collect() -> None:
+        if os.getpid() == ours:
+            held.clear()
+        else:
+            gc.collect()
+
+    os.register_at_fork(before=collect)
+    log = logged("sh", "-c", "echo > made")
+    assert log.ended.exit_status == 0, log.said
+    assert log.of("file.write") == [("file.write", "made")]
 
 
 def test_a_session_does_not_outlive_its_supervisor(quarantine, host):

@@ -277,7 +277,8 @@ class _Supervisor:
         except Gone:
             answer = None  # nobody waits for it
         except memory.Unreadable:
-            self._ctx.unreadable += 1
+            # Of one that is being killed nothing may be read, and its call is never made.
+            self._ctx.unreadable += listener.valid(self._listener, call.id)
             answer = EPERM if numbers.name(call.number, self._ctx.machine) in _NEVER_MADE else None
         if answer is None:
             answered = listener.go_on(self._listener, call.id)

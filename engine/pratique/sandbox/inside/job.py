@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import socket
+import traceback
 from collections.abc import Iterator
 from typing import Any
 
@@ -61,8 +62,15 @@ class Reporter:
         try:
             yield
         except OSError as error:
-            self.send({"failed": self.step, "errno": error.errno or 0, "text": f"{error.strerror}: {error.filename}"})
+            about = _place(error) if error.filename is None else error.filename
+            self.send({"failed": self.step, "errno": error.errno or 0, "text": f"{error.strerror}: {about}"})
             os._exit(125)
         except BaseException as error:
-            self.send({"failed": self.step, "errno": 0, "text": repr(error)})
+            self.send({"failed": self.step, "errno": 0, "text": f"{error!r}: {_place(error)}"})
             os._exit(125)
+
+
+def _place(error: BaseException) -> str:
+    """The function that raised it, and the line: all that is left of a process that cannot show a traceback."""
+    *_, (frame, line) = traceback.walk_tb(error.__traceback__)
+    return f"{frame.f_globals.get('__name__')}.{frame.f_code.co_name}, line {line}"

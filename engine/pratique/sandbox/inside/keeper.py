@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import select
 import signal
@@ -21,6 +22,9 @@ from pratique.sandbox.network import uplink
 
 def keep(job: Job, channel: socket.socket) -> NoReturn:
     """The keeper's whole life, right after the fork."""
+    # What the controller left to be collected is not collected here: its open files are closed by their numbers,
+    # which are other files' before long.
+    gc.freeze()
     report = Reporter(channel)
     with report.or_fail():
         os.setsid()
