@@ -3,7 +3,7 @@
 PYTHON := .venv/bin/python
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help setup demo test check lint types layers fuzz proof bench docs grammar clean
+.PHONY: help setup demo test check lint types layers fuzz proof bench docs pins grammar clean
 
 help: ## list the commands
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 18
@@ -43,6 +43,9 @@ bench: setup ## speed, as ratios against peers in the same run
 docs: setup ## the parts of docs/ that are generated from code
 	$(PYTHON) -m pratique.report > docs/report.schema.json
 	$(PYTHON) -m pratique.cli.reference > docs/commands.md
+
+pins: setup ## take the newest versions that pyproject.toml allows, and keep them in .ci/pins.txt
+	@.ci/pins
 
 grammar: setup ## the parser's tables, after a change of grammar/policy.lark
 	$(PYTHON) -m pratique.policy.tables

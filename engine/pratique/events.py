@@ -292,6 +292,12 @@ STANDARD_KINDS: Final[tuple[EventKind, ...]] = (
         outcome=_F.text,
     ),
     EventKind(
+        "socket.connect",
+        "A socket of the person's, given to the session, was connected to",
+        path=_F.path,
+        outcome=_F.text,
+    ),
+    EventKind(
         "net.listen",
         "A port was opened for others",
         address=_F.address,
@@ -398,6 +404,7 @@ IDENTITY: Final[Mapping[str, tuple[str, ...]]] = {
     "sandbox.probe": ("sign",),
     "net.resolve": ("host",),
     "net.connect": ("address", "port"),
+    "socket.connect": ("path",),
     "net.listen": ("address", "port"),
     "account.add": ("name",),
     "account.modify": ("name",),

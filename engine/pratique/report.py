@@ -456,7 +456,12 @@ def _printable(value: Any) -> Any:
 
 def schema() -> bytes:
     """The JSON Schema of the document, as kept in docs/report.schema.json."""
+    import inspect  # here: a session has no use for it
+
     document = msgspec.json.schema(Report)
+    for part in document["$defs"].values():
+        if "description" in part:  # a docstring; not every msgspec takes its indentation away
+            part["description"] = inspect.cleandoc(part["description"])
     document = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "The report of a Pratique session",

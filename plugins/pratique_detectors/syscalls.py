@@ -9,7 +9,8 @@ from pratique import STANDARD_KINDS, Event, EventKind, Session, hookimpl
 _KINDS = frozenset({
     "file.create", "file.write", "file.delete", "file.rename", "file.mode", "file.read", "file.owner", "file.attribute",
     "process.exec", "process.signal", "process.trace", "process.foreign", "sandbox.probe", "net.connect", "net.listen",
-    "mount.call", "kernel.setting", "kernel.module", "device.write", "service.control", "firewall.change",
+    "socket.connect", "mount.call", "kernel.setting", "kernel.module", "device.write", "service.control",
+    "firewall.change",
 })  # fmt: skip
 
 

@@ -107,6 +107,7 @@ def test_the_plan_holds_all_that_a_session_must_know_before_it_starts() -> None:
     assert plan.hide == plan.record_without == plan.read_globs
     assert "~/.ssh/**" in plan.read_globs
     assert plan.instrument == ("installers", "interpreters", "gui")
+    assert plan.give == ("session-bus", "/run/player.socket")
     assert plan.deny == (model.Step(kinds=("device.write",)),)
     assert plan.untick.press == (model.UntickPress(buttons=("Decline", "Skip"), windows=(model.Regex("offer", "i"),)),)
     assert {"file.write", "net.connect", "window.raise", "mount.call"} <= plan.kinds
@@ -308,6 +309,9 @@ GOOD = "on file.write where executable; weight 5"
         ("sandbox { hide 5 }", "P0208"),
         ("sandbox { hide 'x/y' }", "P0203"),
         ("sandbox { instrument games }", "P0106"),
+        ("sandbox { give games }", "P0106"),
+        ("sandbox { give 'games' }", "P0203"),
+        ("sandbox { give 5 }", "P0208"),
         ("sandbox { deny on devce.write }", "P0102"),
         ("untick { checkbox labelled 'x' }", "P0208"),
         ("trust { allow sha256 'abc' }", "P0208"),

@@ -48,6 +48,7 @@ _WITH_VALUE: Final = frozenset(
     {
         "--policy",
         "--network",
+        "--give",
         "--as-user",
         "--record",
         "--from",
@@ -68,6 +69,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--network", choices=["none", "observed", "host"], help="the network the program gets (default: the policy's)"
     )
+    parser.add_argument(
+        "--give", action="append", default=[], metavar="SOCKET",
+        help="let it use the display, session-bus, system-bus, ssh-agent, gpg-agent, or a socket's path (repeatable)",
+    )  # fmt: skip
     parser.add_argument("--as-user", metavar="NAME", help="run the program as this user (root only)")
     parser.add_argument("--anyway", action="store_true", help="go on although the installer itself failed")
     parser.add_argument("--keep", action="store_true", help="decide later: install nothing, keep what it did")
@@ -184,6 +189,7 @@ def _run(args: argparse.Namespace, print_document: Callable[[bytes], None]) -> i
         origin=args.origin,
         timeout=args.timeout,
         limits=bounds.limits(args),
+        give=tuple(args.give),
         attended=attended,
         typed=shlex.join(["run", *args.typed]),
     )

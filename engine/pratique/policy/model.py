@@ -273,6 +273,7 @@ class SessionPlan(Struct, frozen=True, kw_only=True):
 
     network: tuple[NetworkRule, ...] = (NetworkRule(mode="none"),)
     hide: tuple[str, ...] = ()  # globs
+    give: tuple[str, ...] = ()  # sockets of the person's: names (see `sandbox.given`) or paths
     instrument: tuple[str, ...] = ()  # classes (installers, interpreters, gui) or program globs
     deny: tuple[Step, ...] = ()
     emulate: tuple[Step, ...] = ()

@@ -14,6 +14,8 @@ from pratique.policy.sound import glob, globs
 
 CLASSES: Final = ("installers", "interpreters", "gui")
 MODES: Final = ("none", "observed", "host")
+#: Sockets of the person's that have a name; others are given by their path.
+SOCKETS: Final = ("display", "session-bus", "system-bus", "ssh-agent", "gpg-agent")
 
 
 def session_plan(composed: Composed, actions: Iterable[model.Action]) -> model.SessionPlan:
@@ -25,6 +27,7 @@ def session_plan(composed: Composed, actions: Iterable[model.Action]) -> model.S
     return model.SessionPlan(
         network=_network(composed),
         hide=_paths(composed, syntax.Hide),
+        give=_give(composed),
         instrument=_instrument(composed),
         deny=deny,
         emulate=emulate,
@@ -68,6 +71,24 @@ def _silent(scope: Scope, node: syntax.Node) -> str:
 def _paths(composed: Composed, kind: type[syntax.Hide] | type[syntax.RecordWithout]) -> tuple[str, ...]:
     paths = [path for node, scope, _ in composed.listed(kind) for path in globs(scope, node.paths)]  # type: ignore[attr-defined]
     return tuple(dict.fromkeys(paths))
+
+
+def _give(composed: Composed) -> tuple[str, ...]:
+    out: dict[str, None] = {}
+    for node, scope, _ in composed.listed(syntax.Give):
+        assert isinstance(node, syntax.Give)
+        for value in node.sockets:
+            if isinstance(value, syntax.Name) and value.value not in scope.context.lets:
+                out[scope.choice(value, SOCKETS, "a socket that can be given, nor a let")] = None
+            else:
+                for leaf in scope.values(value):
+                    if not isinstance(leaf, syntax.Text):
+                        scope.report("P0208", value, "expected sockets: a name, or paths in quotes")
+                    elif not leaf.value.startswith("/"):
+                        scope.report("P0203", value, f'"{leaf.value[:60]}" is no path: it must begin with "/"')
+                    else:
+                        out[leaf.value] = None
+    return tuple(out)
 
 
 def _instrument(composed: Composed) -> tuple[str, ...]:

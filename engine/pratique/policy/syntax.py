@@ -269,6 +269,10 @@ class Hide(Node, frozen=True, tag=True, eq=False):
     paths: tuple[Value, ...]
 
 
+class Give(Node, frozen=True, tag=True, eq=False):
+    sockets: tuple[Value, ...]
+
+
 class Instrument(Node, frozen=True, tag=True, eq=False):
     programs: tuple[Value, ...]
 
@@ -290,7 +294,7 @@ class RecordWithout(Node, frozen=True, tag=True, eq=False):
 
 
 class Sandbox(Node, frozen=True, tag=True, eq=False):
-    statements: tuple[Network | Hide | Instrument | Deny | Emulate | SilentSwitches | RecordWithout, ...]
+    statements: tuple[Network | Hide | Give | Instrument | Deny | Emulate | SilentSwitches | RecordWithout, ...]
 
 
 # -- trust, reputation, signatures ------------------------------------------------------------------------------------

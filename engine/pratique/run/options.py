@@ -33,6 +33,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     flag: Choice | None = None
     without_components: tuple[str, ...] = ()  # components refused by name; for a flag that is not "refuse"
     network: NetworkMode | None = None
+    give: tuple[str, ...] = ()  # sockets, by name or path, beside those the policy gives
     as_user: str | None = None
     anyway: bool = False
     keep: bool = False  # nothing is decided now

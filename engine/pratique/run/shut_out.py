@@ -12,7 +12,7 @@ _NAMES: Final = 53  # the port of name servers, also of the one on the machine i
 
 def hint(recording: Recording) -> str:
     """What opens the network it looked for, seen; "" when it looked for none, or had all there is to open."""
-    if not recording.open and any(map(_outward, recording.events)):
+    if not any(one.startswith("network") for one in recording.open) and any(map(_outward, recording.events)):
         return "it looked for a network and had none: `--network observed` opens one, and tells where it goes"
     if any(event.fields.get("refused") for event in recording.events if event.kind in ("net.resolve", "net.connect")):
         kind = recording.subject.kind

@@ -22,7 +22,7 @@ from pratique.run import hiding, outcomes, reaching
 from pratique.run.covering import coverage
 from pratique.run.options import Face, Options
 from pratique.run.preparing import Person, directory_for
-from pratique.sandbox import environment, probes, rights
+from pratique.sandbox import environment, given, probes, rights
 from pratique.sandbox.network import log, summary
 from pratique.sandbox.quarantine import Quarantine
 from pratique.sandbox.spec import MOST_PROCESSES, Ended, Spec
@@ -56,6 +56,9 @@ def watch(
         os.environ, home=account.home, user=account.name, uid=account.uid, network=network.mode,
         destinations=network.to, attended=options.attended,
     )  # fmt: skip
+    gives, lacking = given.find(
+        (*policy.plan.give, *options.give), os.environ, home=account.home, uid=account.uid
+    )  # fmt: skip
     spec = Spec(
         id=session_id,
         place=places.sessions() / session_id,
@@ -74,6 +77,7 @@ def watch(
         emulate=policy.plan.emulate,
         network=network.mode,
         destinations=network.to,
+        given=gives,
         timeout=options.timeout,
         memory_limit=options.limits.memory,
         cpu_limit=options.limits.cpu,
@@ -137,8 +141,9 @@ def watch(
         screens=_screens(ended),
         observers=runs,
         coverage=coverage(ended, merged.events),
-        open=_open(network),
+        open=(*_open(network), *(one.described for one in gives)),
         notes=(
+            *lacking,
             *quarantine.notes,
             *summary.notes(spec.place / log.NAME),
             *reaching.notes(merged.events, network.mode),

@@ -148,7 +148,7 @@ class Quarantine:
             (out, out_in), (err, err_in) = os.pipe(), os.pipe()
             readers, writers = (out, err), (out_in, err_in)
         job = Job(
-            spec=msgspec.structs.replace(spec, environment=without_ways_out(spec.environment)),
+            spec=msgspec.structs.replace(spec, environment=_environment(spec)),
             steps=steps,
             layers=kept.layers,
             stand_ins=hidden.stand_ins(overlaid),
@@ -208,6 +208,7 @@ class Quarantine:
             deny=spec.deny,
             emulate=spec.emulate,
             stand_ins=frozenset(one.path for one in pretended),
+            given=frozenset(path for one in spec.given for path in one.paths),
             home=spec.home,
             reads=spec.reads,
             hold=spec.hold or self._company.hold,
@@ -365,6 +366,12 @@ def _make_place(place: Path) -> Path:
 def _bounds(spec: Spec) -> cgroups.Bounds:
     memory = spec.memory_limit or os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") * 3 // 4
     return cgroups.Bounds(memory=memory, processes=spec.processes_limit, cpu=spec.cpu_limit)
+
+
+def _environment(spec: Spec) -> dict[str, str]:
+    """What the program sees: nothing that leads out, but to what is given."""
+    given = {name: value for one in spec.given for name, value in one.environment.items()}
+    return without_ways_out(spec.environment) | given
 
 
 def _own_places(spec: Spec) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ import msgspec
 
 from pratique.policy.model import Step
 from pratique.recording import Process
+from pratique.sandbox.given import Given
 
 #: Longest tail of the program's output kept, bytes.
 TAIL_KEPT = 64 * 1024
@@ -32,6 +33,7 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True):
     hide: tuple[str, ...] = ()  # globs; `~` is `home`
     network: Literal["none", "observed", "host"] = "none"
     destinations: tuple[str, ...] = ()  # what an observed network leads to: names, patterns, addresses; (): anywhere
+    given: tuple[Given, ...] = ()  # sockets of the host's that it may connect to
     reads: tuple[str, ...] = ()  # globs of files whose being read is told; all openings are slower for it
     deny: tuple[Step, ...] = ()  # acts that are refused
     emulate: tuple[Step, ...] = ()  # acts that only seem to work

@@ -68,6 +68,7 @@ class Context:
         now: Callable[[], float],
         reads: Callable[[str], bool],
         stand_ins: frozenset[str],
+        given: frozenset[str],
         machine: Machine,
     ) -> None:
         self.proc = proc
@@ -80,6 +81,7 @@ class Context:
         self.now = now
         self.reads = reads  # whether a path's being read is told
         self.stand_ins = stand_ins
+        self.given = given  # paths of sockets of the host's
         self.pretended: dict[int, bool] = {}  # stand-ins that run -> whether their command is to be pretended
         self.machine = machine  # of the call that is decoded
         self.unreadable = 0  # calls whose arguments were not ours to read

@@ -66,11 +66,21 @@ def _reached(ctx: Context, call: Notification, number: int, address: int, length
     data = ctx.memory.read(call.thread, address, min(length & 0xFFFFFFFF, _LONGEST))
     found = _address(data)
     if found is None:
-        return None
+        return _given(ctx, call, data) if ctx.given else None
     return ctx.tell(
         call, "net.connect", address=found.host, port=found.port, loopback=found.loopback,
         protocol=protocol or _protocol(ctx, call, number),
     )  # fmt: skip
+
+
+def _given(ctx: Context, call: Notification, data: bytes) -> Answered:
+    """A socket with a path, if it is one that the session was given: any other there is leads to the session itself."""
+    if int.from_bytes(data[:2], "little") != socket.AF_UNIX or data[2:3] in (b"", b"\0"):
+        return None
+    place = ctx.names.place(call.thread, _HERE, data[2:].split(b"\0", 1)[0], follow=True)
+    if place is None or place.path not in ctx.given:
+        return None
+    return ctx.tell(call, "socket.connect", path=place.path)
 
 
 def _connect(ctx: Context, call: Notification) -> Answered:

@@ -50,6 +50,7 @@ class Watching(msgspec.Struct, frozen=True, kw_only=True):
     home: str = "/root"
     reads: tuple[str, ...] = ()  # globs of files whose being read is told; hidden ones are known without
     stand_ins: frozenset[str] = frozenset()  # paths of programs that have a stand-in (see `pretending`)
+    given: frozenset[str] = frozenset()  # paths of sockets of the host's
     hold: tuple[str, ...] = ()  # globs of programs
     holds: int | None = None  # descriptor of the channel about them
     i386: bool = False  # the program is a 32-bit one; else such calls end whoever makes them
@@ -158,6 +159,7 @@ class _Supervisor:
             now=self._now,
             reads=_among(watching.reads, watching.home),
             stand_ins=watching.stand_ins,
+            given=watching.given,
             machine=native,
         )
         self._decoders = {native.audit: self._table(native)}

@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from pratique.sandbox import furnish, hidden, linux, pretending
+from pratique.sandbox import furnish, given, hidden, linux, pretending
 from pratique.sandbox.hidden import Hidden
 from pratique.sandbox.inside.job import Job, Reporter
 from pratique.sandbox.layers import Step, overlay_options, view_options
@@ -51,6 +51,8 @@ def build_root(job: Job, report: Reporter) -> list[str]:
     if job.spec.network == "observed":
         report.step = "name server"
         wiring.write_name_server(root)
+    report.step = "what is given"
+    notes += given.mount(root, job.spec.given)
     if job.mapped:
         report.step = "skeleton"
         linux.make_read_only(str(root))

@@ -1,0 +1,165 @@
+"""Sockets of the person's that a session is given on purpose: the display, a message bus, an agent for keys.
+
+None is there otherwise. What is given stands where it stands on the host, mounted read-only: it can be connected to and
+not replaced. The variables that name it are passed on. Only sockets with a path can be given: abstract ones belong to a
+network name space, and the session has its own.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Final
+from urllib.parse import unquote
+
+import msgspec
+
+from pratique.sandbox import linux
+
+#: What has a name; everything else is given by its path.
+NAMES: Final = ("display", "session-bus", "system-bus", "ssh-agent", "gpg-agent")
+_SYSTEM_BUS: Final = "/run/dbus/system_bus_socket"
+#: `unix:path=PLACE` in a list of D-Bus addresses; PLACE has %-escapes.
+_BUS_PATH: Final = re.compile(r"(?:^|;)unix:(?:[^;]*,)?path=([^,;]+)")
+_LOCAL_DISPLAY: Final = re.compile(r"(?:unix)?:(\d+)(?:\.\d+)?")
+#: Of these the session has its own, in which nothing of the host's is shown.
+_NEVER_BELOW: Final = ("/proc/", "/sys/", "/dev/")
+
+
+class Given(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that is given: what it is called, what is mounted for it, and the variables that lead to it."""
+
+    name: str
+    paths: tuple[str, ...]  # on the host, links resolved; the socket first
+    environment: dict[str, str] = {}
+
+    @property
+    def described(self) -> str:
+        return self.paths[0] if self.name == self.paths[0] else f"{self.name}: {self.paths[0]}"
+
+
+class _Lacking(Exception):
+    """In words, why there is nothing to give."""
+
+
+def find(
+    wanted: Iterable[str], host: Mapping[str, str], *, home: str, uid: int
+) -> tuple[tuple[Given, ...], tuple[str, ...]]:
+    """What of the `wanted` names and paths this machine has, and in words what it has not.
+
+    `host`: the caller's environment, which says where. `home`, `uid`: of whom the program runs as.
+    """
+    found, notes = [], []
+    for name in dict.fromkeys(wanted):
+        try:
+            found.append(_find(name, host, home, uid))
+        except _Lacking as lacking:
+            notes.append(f"{name} was to be given, and is not: {lacking}")
+    return tuple(found), tuple(notes)
+
+
+def _find(name: str, host: Mapping[str, str], home: str, uid: int) -> Given:
+    match name:
+        case "display":
+            return _display(host, home, uid)
+        case "session-bus":
+            return _bus(name, "DBUS_SESSION_BUS_ADDRESS", host, f"/run/user/{uid}/bus")
+        case "system-bus":
+            return _bus(name, "DBUS_SYSTEM_BUS_ADDRESS", host, _SYSTEM_BUS)
+        case "ssh-agent":
+            agent = host.get("SSH_AUTH_SOCK")
+            if not agent:
+                raise _Lacking("SSH_AUTH_SOCK is not set")
+            path = _socket(agent)
+            return Given(name=name, paths=(path,), environment={"SSH_AUTH_SOCK": path})
+        case "gpg-agent":
+            return Given(name=name, paths=(_first(f"/run/user/{uid}/gnupg/S.gpg-agent", f"{home}/.gnupg/S.gpg-agent"),))
+        case _:
+            path = _socket(name)
+            return Given(name=path, paths=(path,))
+
+
+def _display(host: Mapping[str, str], home: str, uid: int) -> Given:
+    """Wayland's where there is one, X11's too where that is local, with the key to it."""
+    paths: list[str] = []
+    environment = {}
+    lacking = "neither WAYLAND_DISPLAY nor DISPLAY is set"
+    if wayland := host.get("WAYLAND_DISPLAY"):
+        try:
+            paths.append(_socket(os.path.join(host.get("XDG_RUNTIME_DIR") or f"/run/user/{uid}", wayland)))  # noqa: PTH118
+            environment["WAYLAND_DISPLAY"] = paths[0]
+        except _Lacking as error:
+            lacking = str(error)
+    if display := host.get("DISPLAY"):
+        local = _LOCAL_DISPLAY.fullmatch(display)
+        try:
+            if local is None:
+                raise _Lacking(f"DISPLAY={display} is not on this machine")
+            paths.append(_socket(f"/tmp/.X11-unix/X{local[1]}"))  # noqa: S108  # where X servers listen
+            environment["DISPLAY"] = display
+            key = os.path.realpath(host.get("XAUTHORITY") or f"{home}/.Xauthority")
+            if Path(key).is_file():
+                paths.append(key)
+                environment["XAUTHORITY"] = key
+        except _Lacking as error:
+            lacking = str(error)
+    if not paths:
+        raise _Lacking(lacking)
+    return Given(name="display", paths=tuple(paths), environment=environment)
+
+
+def _bus(name: str, variable: str, host: Mapping[str, str], usual: str) -> Given:
+    address = host.get(variable)
+    if not address:
+        path = _socket(usual)
+    elif named := _BUS_PATH.search(address):
+        path = _socket(unquote(named[1]))
+    else:
+        raise _Lacking(f"{variable}={address} names no path")
+    escaped = "".join(c if c.isalnum() or c in "-_/.\\" else "".join(f"%{b:02x}" for b in os.fsencode(c)) for c in path)
+    return Given(name=name, paths=(path,), environment={variable: f"unix:path={escaped}"})
+
+
+def _first(*candidates: str) -> str:
+    for candidate in candidates[:-1]:
+        try:
+            return _socket(candidate)
+        except _Lacking:
+            continue
+    return _socket(candidates[-1])
+
+
+def _socket(path: str) -> str:
+    """The path with links resolved, of a socket. Raises `_Lacking`."""
+    real = os.path.realpath(path)
+    try:
+        mode = os.stat(real).st_mode  # noqa: PTH116
+    except (OSError, ValueError) as error:
+        raise _Lacking(f"{path}: {getattr(error, 'strerror', None) or error}".lower()) from None
+    if not stat.S_ISSOCK(mode):
+        raise _Lacking(f"{path} is no socket")
+    if real.startswith(_NEVER_BELOW):
+        raise _Lacking(f"below {real[: real.index('/', 1)]} the session has its own")
+    return real
+
+
+def mount(root: Path, given: Iterable[Given]) -> list[str]:
+    """Put them in place below a session's root; in words, what could not be.
+
+    Raises `OSError` for a mount that the kernel refuses.
+    """
+    notes = []
+    for one in given:
+        for path in one.paths:
+            target = root / path[1:]
+            if path.startswith("/run/"):  # the session's own, and empty
+                target.parent.mkdir(parents=True, exist_ok=True, mode=0o755)
+                target.touch(mode=0o600)
+            if target.is_symlink() or not target.exists():
+                notes.append(f"{one.name} was to be given, and is not: {path} has no place in the quarantine")
+                break
+            linux.bind(path, str(target), read_only=True)
+    return notes
