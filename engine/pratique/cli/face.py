@@ -8,9 +8,11 @@ import shutil
 import sys
 import time
 from collections.abc import Iterable
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Final, TextIO
 
 from pratique.cli.plain import Output, lines, printable, put
+from pratique.cli.working import working
 
 if TYPE_CHECKING:
     from pratique.hookspecs import Choice, Launch
@@ -118,6 +120,9 @@ class TerminalFace:
         if self._lent and knows:
             sys.stderr.write(TITLE_BACK)
         sys.stderr.flush()
+
+    def working(self, what: str) -> AbstractContextManager[None]:
+        return working(what)
 
     def ask(self, preview: Preview, *, remember_as: str) -> Reply | None:
         from rich.console import Console

@@ -55,6 +55,7 @@ def _list(as_json: bool) -> None:
 def _undo(beginning: str, anyway: bool, as_json: bool) -> int:
     from pratique import history, places
     from pratique.cli.plain import printable
+    from pratique.cli.working import working
     from pratique.host import Host
     from pratique.run import afterwards
     from pratique.run.claimed import one_at_a_time
@@ -70,7 +71,8 @@ def _undo(beginning: str, anyway: bool, as_json: bool) -> int:
     with one_at_a_time():
         changes = installed(place, session).changes
         follow = afterwards.asked_for(host, (change.path for change in changes))
-        done = undo(place, session, anyway=anyway, rebuilt=afterwards.rebuilt(follow))
+        with working("putting back what was there"):
+            done = undo(place, session, anyway=anyway, rebuilt=afterwards.rebuilt(follow))
         notes = afterwards.carry_out(follow)
     if as_json:
         import json

@@ -61,7 +61,8 @@ def run(options: Options, policy: Policy, host: Host, face: Face, *, notes: tupl
         end.enter_context(watched.quarantine)
         notes = (*notes, *unheeded.notes(policy), *network_notes, *watched.recording.notes)
         recording = told(replace(watched.recording, notes=notes), host)
-        verdict = judging.judge(compile_policy(policy, home=account.home), recording)
+        with face.working("weighing what it did"):
+            verdict = judging.judge(compile_policy(policy, home=account.home), recording)
         if fingerprint(options.command[0]) != before:
             return _result(recording, swapped(recording, policy, verdict, options.command[0]))
         if recording.ended != "completed":
@@ -153,7 +154,8 @@ def _decide_and_install(
     conclusion = conclude(recording, policy, verdict, leaving, decision, hint=launch.hint)
     if conclusion.exit_code == 0:
         try:
-            installed = installing.install(watched.quarantine, recording, conclusion, host)
+            with face.working("putting it in place"):
+                installed = installing.install(watched.quarantine, recording, conclusion, host)
         except (ConflictError, NoRoomError) as trouble:
             hindered = (trouble.exit_code, str(trouble))
             hint = installing.keep(watched.quarantine, recording, trouble)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Literal, Protocol, TypeAlias
 
 import msgspec
@@ -76,6 +77,10 @@ class Face(Protocol):
         ...
 
     def ended(self) -> None: ...
+    def working(self, what: str) -> AbstractContextManager[None]:
+        """Work of our own that may take a while; nobody is asked anything meanwhile."""
+        ...
+
     def ask(self, preview: Preview, *, remember_as: str) -> Reply | None:
         """Put the one question; None: nobody can be asked.
 

@@ -105,17 +105,18 @@ def watch(
             )
         finally:
             face.ended()
-        effects, components = meaning.give_meaning(quarantine.effects(), subject, session.read, session.read_before)
-        session.end(effects, components, ended.processes)
-        logs, runs = observers.finish()
-        try:
-            merged = merge(logs, effects, places.sessions())
-        except OSError as error:
-            raise NoRoomError(
-                f"what was seen cannot be put together: {error.strerror}; nothing was committed",
-                hint=f"make room below {places.sessions()}, and run it again",
-            ) from None
-        whose = meaning.attribute(subject, ended.processes, merged.effects, merged.events, ended=ended.duration)
+        with face.working("looking at what it left"):
+            effects, components = meaning.give_meaning(quarantine.effects(), subject, session.read, session.read_before)
+            session.end(effects, components, ended.processes)
+            logs, runs = observers.finish()
+            try:
+                merged = merge(logs, effects, places.sessions())
+            except OSError as error:
+                raise NoRoomError(
+                    f"what was seen cannot be put together: {error.strerror}; nothing was committed",
+                    hint=f"make room below {places.sessions()}, and run it again",
+                ) from None
+            whose = meaning.attribute(subject, ended.processes, merged.effects, merged.events, ended=ended.duration)
     except BaseException:
         quarantine.discard()
         raise

@@ -1,0 +1,46 @@
+"""A live line for work of our own that takes longer than a moment: what is being done, and for how long already."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from typing import Final
+
+#: Work that is done sooner is not worth a line, s.
+_A_MOMENT: Final = 1.0
+_AGAIN: Final = 0.5  # s
+
+
+@contextlib.contextmanager
+def working(what: str) -> Iterator[None]:
+    """`with working("looking at what it left"):`. Nothing is shown where standard error is no terminal."""
+    if not sys.stderr.isatty():
+        yield
+        return
+    over = threading.Event()
+    ticking = threading.Thread(target=_tick, args=(what, over), daemon=True)
+    ticking.start()
+    try:
+        yield
+    finally:
+        over.set()
+        ticking.join()
+
+
+def _tick(what: str, over: threading.Event) -> None:
+    began = time.monotonic()
+    shown = False
+    while not over.wait(_AGAIN if shown else _A_MOMENT):
+        text = f"pratique: {what}, {time.monotonic() - began:.0f} s"
+        with contextlib.suppress(OSError):  # the terminal has gone: who waits for the work will hear of it
+            sys.stderr.write("\r\x1b[2K" + text[: max(20, shutil.get_terminal_size().columns - 1)])
+            sys.stderr.flush()
+        shown = True
+    if shown:
+        with contextlib.suppress(OSError):
+            sys.stderr.write("\r\x1b[2K")
+            sys.stderr.flush()
