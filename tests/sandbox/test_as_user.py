@@ -12,27 +12,40 @@ from pathlib import Path
 import pytest
 import reachable
 
-_SAME = ("effects", "commit", "undo", "quarantine", "inside", "terminal", "abilities", "hidden", "escapes", "cgroups")
+_SAME = (
+    "effects", "commit", "undo", "quarantine", "inside", "terminal", "abilities", "hidden", "escapes", "cgroups",
+    "round_trip", "given",
+)  # fmt: skip
 
 
-def as_user(user, *command: str, **settings) -> subprocess.CompletedProcess[str]:
+def as_user(user, *command: str, timeout: float = 280, **settings) -> subprocess.CompletedProcess[str]:
     environment = {
         "PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": str(user.home), "LANG": "C.UTF-8",
         "PYTHONDONTWRITEBYTECODE": "1", "PYTHONPATH": ":".join(reachable.python_path()),
     }  # fmt: skip
     return subprocess.run(
         command, env=environment, cwd=reachable.checkout(), user=user.uid, group=user.gid, extra_groups=[],
-        stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=280, **settings,
+        stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=timeout, **settings,
     )  # fmt: skip
 
 
 @pytest.mark.root
 @pytest.mark.parametrize("name", _SAME)
 def test_it_all_holds_for_an_ordinary_user(ordinary_user, python_for_all, name):
+    all_pass(ordinary_user, python_for_all, name, "not root and not proof")
+
+
+@pytest.mark.root
+@pytest.mark.proof
+def test_random_trees_of_an_ordinary_user_for_long(ordinary_user, python_for_all):
+    all_pass(ordinary_user, python_for_all, "round_trip", "proof", "--timeout=3600", timeout=3600)
+
+
+def all_pass(ordinary_user, python_for_all, name: str, which: str, *options: str, **settings) -> None:
     tests = reachable.checkout() / "tests" / "sandbox" / f"test_{name}.py"
     done = as_user(
-        ordinary_user, python_for_all, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-m", "not root",
-        "--basetemp", f"{ordinary_user.home}/trial", str(tests),
+        ordinary_user, python_for_all, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-m", which,
+        "--basetemp", f"{ordinary_user.home}/trial", *options, str(tests), **settings,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout[-8000:] + done.stderr[-2000:]
     assert " passed" in done.stdout

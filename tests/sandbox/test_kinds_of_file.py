@@ -38,6 +38,26 @@ def elsewhere(tmp_path: Path) -> Iterator[Overlaid]:
         linux.unmount(str(host), linux.MNT_DETACH)
 
 
+def test_the_topmost_directory_is_seen_with_its_lists_of_access_and_keeps_them(tmp_path: Path) -> None:
+    host = tmp_path / "host"
+    host.mkdir()
+    subprocess.run(["setfacl", "-m", "u:65534:rwx", "-m", "d:g:4321:r-x", str(host)], check=True)
+    os.setxattr(host, "user.of", b"the person's")
+    before = picture(host)
+    overlaid = Overlaid(host, tmp_path / "sessions/7f3a0000")
+
+    def work(merged: Path) -> None:
+        assert picture(merged) == before
+        (merged / "new").write_text("new")
+
+    overlaid.change(work)
+    assert [effect.path for effect in overlaid.effects()] == [f"{host}/new"]
+    overlaid.commit()
+    after = picture(host)
+    assert after["."][6] == before["."][6] != ()
+    assert {name for name in after if name != "."} == {"new"}
+
+
 def nodes(host: Path) -> None:
     """A socket, a pipe and two devices, each with an owner, a mode and a time of its own."""
     with socket.socket(socket.AF_UNIX) as one:

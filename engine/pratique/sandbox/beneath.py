@@ -101,7 +101,7 @@ def _unlock(name: str, directory: int, needed: int) -> None:
         os.chmod(name, stat.S_IMODE(found.st_mode) | needed, dir_fd=directory)
 
 
-def open_regular(name: str, directory: int) -> int:
+def open_regular(name: str, directory: int | None) -> int:
     """Open a file that must be a regular one: a pipe in its place must not make us wait for ever."""
     flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
     descriptor = os.open(name, flags, dir_fd=directory)

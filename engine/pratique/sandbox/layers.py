@@ -8,6 +8,7 @@ directory with mounts below it becomes a skeleton itself.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import stat
@@ -16,6 +17,8 @@ from pathlib import Path
 from typing import Literal
 
 import msgspec
+
+from pratique.sandbox.states import attributes
 
 #: Made anew for each session, so whatever is mounted there on the host is not looked at.
 OWN = ("/dev", "/proc", "/run", "/sys")
@@ -191,6 +194,24 @@ def in_one_layer(path: str, steps: Iterable[Step]) -> bool:
         and over.at != path
         and not any(step.at != path and below(step.at, path) for step in steps)
     )
+
+
+def dress(upper: Path, at: str, *, mapped: bool) -> None:
+    """The topmost directory of an overlay looks like its upper layer, which is made to look like the host's `at`.
+
+    Raises `OSError`.
+    """
+    real = os.lstat(at)
+    mode = stat.S_IMODE(real.st_mode)
+    if not mapped:
+        os.chown(upper, real.st_uid, real.st_gid)
+    elif not os.access(at, os.W_OK):
+        mode &= ~0o222  # it will be the user's, who must not be able to write there all the same
+    for name, value in attributes(at, None, "directory").items():
+        with contextlib.suppress(OSError):  # not for this user to set, or not for this file system to hold
+            os.setxattr(upper, name, value)
+    upper.chmod(mode)  # last: of an access list it bounds what groups may
+    os.utime(upper, ns=(real.st_atime_ns, real.st_mtime_ns))
 
 
 def _escaped(path: str) -> str:

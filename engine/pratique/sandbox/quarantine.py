@@ -8,7 +8,6 @@ import json
 import os
 import queue
 import socket
-import stat
 import sys
 import threading
 from collections.abc import Iterable, Iterator, Mapping
@@ -262,7 +261,7 @@ class Quarantine:
             upper = place / "upper" / str(layer.number)
             upper.mkdir()
             (place / "work" / str(layer.number)).mkdir()
-            _dress(upper, layer.at, mapped)
+            layers.dress(upper, layer.at, mapped=mapped)
         for name in ("root", "stand-ins"):
             (place / name).mkdir(mode=0o700, exist_ok=True)
         kept = _Kept(
@@ -384,17 +383,6 @@ def _own_places(spec: Spec) -> tuple[str, ...]:
     }
     real = sorted(os.path.realpath(path) for path in candidates if os.path.isdir(path))  # noqa: PTH112  # is_dir raises
     return tuple(path for path in real if not any(layers.below(path, other) for other in real if other != path))
-
-
-def _dress(upper: Path, at: str, mapped: bool) -> None:
-    """The topmost directory of an overlay looks like its upper layer: give that the owner and mode of the host's."""
-    real = os.lstat(at)
-    mode = stat.S_IMODE(real.st_mode)
-    if not mapped:
-        os.chown(upper, real.st_uid, real.st_gid)
-    elif not os.access(at, os.W_OK):
-        mode &= ~0o222  # it will be the user's, who must not be able to write there all the same
-    upper.chmod(mode)
 
 
 def _person() -> Terminal:

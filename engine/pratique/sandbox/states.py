@@ -70,7 +70,7 @@ def sha256(name: str, directory: int) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def attributes(name: str, directory: int, kind: Type) -> dict[str, bytes]:
+def attributes(name: str, directory: int | None, kind: Type) -> dict[str, bytes]:
     """Extended attributes of a file or directory, ACLs and capabilities included, without the overlay's own."""
     if kind not in ("file", "directory"):
         return {}
