@@ -36,7 +36,8 @@ class LeavingOut(msgspec.Struct, frozen=True, kw_only=True):
     stay. `refused` are the components that are left out as a whole, `inseparable` those that could not be, with the
     reason; `depending` says what stays and needs something of them.
     `only_components`: findings of other components were not looked at, the rest is installed as it is.
-    `untold`: an observer is missing, failed or overran, so that a clean verdict may only mean that nobody saw.
+    `untold`: an observer is missing, failed or overran, so that a clean verdict may only mean that nobody saw; or the
+    person wanted to stop the program.
     """
 
     treatments: Mapping[int, Treatment]
@@ -177,7 +178,8 @@ def _leave_out(
             *(effects[i].details["remains"] for i in sorted(dropped) if "remains" in effects[i].details),
         ),
         only_components=only_refused,
-        untold=bool(recording.lost)
+        untold=recording.stopping  # what they wanted to stop is not installed unasked
+        or bool(recording.lost)
         or not ALWAYS_TOLD.isdisjoint(recording.unobserved)
         or (
             cut_off

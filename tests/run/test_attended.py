@@ -114,6 +114,38 @@ def test_one_interrupt_is_the_installer_s_two_are_ours(scene, attend):
     assert scene.left() == []
 
 
+IGNORES = ("trap 'echo caught' INT", "echo ready", "for i in 1 2 3 4 5 6 7 8; do sleep 0.25; done", "touch ~/new")
+
+
+def test_a_clean_installer_that_goes_on_after_an_interrupt_is_asked_about(scene, attend):
+    child = attend("run", scene.script(*IGNORES))
+    child.expect_exact("ready")
+    child.send("\x03")
+    child.expect_exact("Ctrl-C was pressed, and the program went on to its end")
+    child.expect_exact("What shall be done?")
+    child.send("r")
+    assert ends(child) == 11
+    assert scene.left() == []
+
+
+def test_one_that_was_to_be_installed_unasked_is_interrupted(scene, attend):
+    child = attend("run", "--install", scene.script(*IGNORES))
+    child.expect_exact("ready")
+    child.send("\x03")
+    child.expect_exact("interrupted; nothing was committed")
+    assert ends(child) == 130
+    assert scene.left() == []
+
+
+def test_a_ctrl_c_that_is_a_key_like_any_other_interrupts_nothing(scene, attend):
+    script = ("stty -isig; echo ready", "head -c 1 | od -An -tx1", "stty isig", "touch ~/new")
+    child = attend("run", scene.script(*script))
+    child.expect_exact("ready")
+    child.send("\x03\n")
+    assert ends(child) == 0
+    assert (scene.home / "new").exists()
+
+
 def test_an_interrupt_that_ends_the_installer_installs_nothing(scene, attend):
     child = attend("run", "--install", scene.script("touch ~/new", "echo ready", "exec sleep 100"))
     child.expect_exact("ready")

@@ -48,3 +48,23 @@ def test_with_an_observed_network_it_is_said_once(scene):
 def test_who_wants_nothing_of_the_network_is_told_of_nothing(scene):
     ran = scene.run("--refuse", "--json", scene.script("true"))
     assert not any("network" in note for note in ran.json["notes"])
+
+
+def test_with_the_hosts_network_it_is_said_where_connections_went(scene):
+    """192.0.2.0/24 is nobody's (RFC 5737); a datagram socket is connected without a packet being sent."""
+    ask = "import socket; socket.socket(socket.AF_INET, socket.SOCK_DGRAM).connect(('192.0.2.9', 7))"
+    ran = scene.run("--network", "host", "--refuse", "--json", scene.python(ask))
+    assert "over the host's network: 192.0.2.9:7 (udp)" in ran.json["notes"]
+
+
+def test_where_it_waited_to_be_reached_is_said_and_is_no_place_it_went_to(scene):
+    listen = """
+import socket
+one = socket.socket(socket.AF_INET6)
+one.bind(("::", 8081))
+one.listen()
+socket.create_connection(("0.0.0.0", 8081))
+"""
+    ran = scene.run("--refuse", "--json", scene.python(listen))
+    assert ran.json["installer_exit_status"] == 0, ran.err
+    assert [note for note in ran.json["notes"] if "8081" in note] == ["waited to be connected to, at [::]:8081"]

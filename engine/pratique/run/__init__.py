@@ -142,7 +142,7 @@ def _decide_and_install(
     try:
         decision = deciding.choose(
             policy, verdict, leaving, flag=options.flag,
-            remembered=remembered.answers(verdict) if remembered else None, ask=ask,
+            remembered=remembered.answers(verdict) if remembered and not recording.stopping else None, ask=ask,
         )  # fmt: skip
     except KeyboardInterrupt:  # only the question takes so long
         return _result(recording, given_up(recording, policy, verdict, leaving))

@@ -105,7 +105,8 @@ def _outcome(
             rest = "" if leaving.enough else "; even without what can be left out it is undesirable"
             return 10, f"judged undesirable, not installed{rest}"
         if decision.source == "policy" and leaving.untold and recording.exit_status == 0:
-            return 11, "nothing undesirable was seen, but not everything was watched; not installed"
+            why = "it was to be stopped" if recording.stopping else "not everything was watched"
+            return 11, f"nothing undesirable was seen, but {why}; not installed"
         if decision.source != "policy" or recording.exit_status == 0 or recording.anyway:
             if recording.exit_status == 0:
                 return 11, "clean but refused; not installed"

@@ -1,4 +1,4 @@
-"""Where a program without a network wanted to go, in a few words for the report: to try is evidence, too."""
+"""Where a program wanted to go, and where it waited to be reached, in a few words for the report."""
 
 from __future__ import annotations
 
@@ -7,29 +7,44 @@ from typing import Final
 
 from pratique.events import Event
 
-#: Destinations named one by one.
+#: Places named one by one.
 MOST_NAMED: Final = 5
 
 
 def notes(events: Iterable[Event], network: str) -> tuple[str, ...]:
-    """() with a network, whose own summary says it. A connection that only seemed to work is told as such."""
-    if network != "none":
-        return ()
+    """Connections, without a network as with the host's (to try is evidence, too), and ports it listened on.
+
+    Of an observed network its own summary says more. A connection that only seemed to work is told as such.
+    """
     wanted: dict[str, None] = {}
+    listened: dict[str, None] = {}
     for event in events:
         fields = event.fields
+        if fields.get("loopback") or fields.get("outcome"):
+            continue
         # To port 0 nothing is sent: it is how programs ask which way there would be.
-        if event.kind == "net.connect" and fields.get("port") and not (fields.get("loopback") or fields.get("outcome")):
-            wanted[_destination(str(fields["address"]), fields["port"], fields.get("protocol"))] = None
-    if not wanted:
-        return ()
-    more = f" and {len(wanted) - MOST_NAMED} others" if len(wanted) > MOST_NAMED else ""
-    return (f"not reached, for there was no network: {', '.join(list(wanted)[:MOST_NAMED])}{more}",)
+        if event.kind == "net.connect" and fields.get("port"):
+            wanted[_place(str(fields["address"]), fields["port"], fields.get("protocol"))] = None
+        elif event.kind == "net.listen":
+            listened[_place(str(fields["address"]), fields["port"], fields.get("protocol"))] = None
+    out = []
+    if wanted and network == "none":
+        out.append(f"not reached, for there was no network: {_some(wanted)}")
+    if wanted and network == "host":
+        out.append(f"over the host's network: {_some(wanted)}")
+    if listened:
+        out.append(f"waited to be connected to, at {_some(listened)}")
+    return tuple(out)
 
 
-def _destination(address: str, port: object, protocol: object) -> str:
+def _some(places: dict[str, None]) -> str:
+    more = f" and {len(places) - MOST_NAMED} others" if len(places) > MOST_NAMED else ""
+    return f"{', '.join(list(places)[:MOST_NAMED])}{more}"
+
+
+def _place(address: str, port: object, protocol: object) -> str:
     """
-    >>> _destination("192.0.2.1", 80, "tcp"), _destination("2001:db8::1", 53, "udp")
+    >>> _place("192.0.2.1", 80, "tcp"), _place("2001:db8::1", 53, "udp")
     ('192.0.2.1:80', '[2001:db8::1]:53 (udp)')
     """
     host = f"[{address}]" if ":" in address else address

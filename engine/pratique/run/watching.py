@@ -32,6 +32,7 @@ from pratique.subject import Subject
 #: Characters of the installer's output kept in the recording.
 MOST_OUTPUT = 16 * 1024
 _OF_CALLS = "syscalls"  # who tells of calls
+_WENT_ON = "Ctrl-C was pressed, and the program went on to its end"
 
 
 class Watched(msgspec.Struct, frozen=True):
@@ -151,9 +152,11 @@ def watch(
             *outcomes.notes(merged.events),
             *probes.notes(merged.events, whose.processes),
             *rights.notes(merged.events),
+            *([_WENT_ON] if ended.stopping else ()),
             *blind,
         ),
         ended=_how(ended, options),
+        stopping=ended.stopping,
         unobserved=unobserved,
         lost=lost,
         anyway=options.anyway,
@@ -186,10 +189,14 @@ def _open(network: NetworkRule) -> tuple[str, ...]:
 
 
 def _how(ended: Ended, options: Options) -> Literal["completed", "deadline", "interrupted"]:
-    """A program that Ctrl-C ended was interrupted by the person, though they interrupted the program and not us."""
+    """A program that Ctrl-C ended was interrupted by the person, though they interrupted the program and not us.
+
+    So was one that went on all the same, unless they can still be asked.
+    """
     if ended.timed_out:
         return "deadline"
     by_the_person = options.attended and ended.exit_status in (-signal.SIGINT, 128 + signal.SIGINT)
+    by_the_person |= ended.stopping and options.flag is not None and not options.keep
     return "interrupted" if ended.interrupted or by_the_person else "completed"
 
 

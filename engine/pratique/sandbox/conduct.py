@@ -64,7 +64,7 @@ class Conductor:
         self._status: int | None = None
         self._left = 0
         self._tasks = 0
-        self._timed_out = self._interrupted = self._over = False
+        self._timed_out = self._interrupted = self._stopping = self._over = False
         self._failure: dict[str, Any] | None = None
         self._keys = Keyboard()
         self.notes: list[str] = []
@@ -117,6 +117,7 @@ class Conductor:
             duration=time.monotonic() - started,
             timed_out=self._timed_out,
             interrupted=self._interrupted,
+            stopping=self._stopping,
             processes_left=self._left,
             tasks=self._tasks,
             processes=sampler.seen(),
@@ -266,6 +267,7 @@ class Conductor:
             if not keys:
                 self.interrupt()  # hung up
         feed.push(keys)
+        self._stopping = feed.interrupting
         if self._keys.asked_to_stop(keys):
             self.interrupt()
 

@@ -61,6 +61,7 @@ class Ended(msgspec.Struct, frozen=True, kw_only=True):
     duration: float  # s
     timed_out: bool = False
     interrupted: bool = False
+    stopping: bool = False  # the person pressed Ctrl-C, whatever the program made of that
     processes_left: int = 0  # what the program left running, and was killed
     tasks: int = 0  # processes and threads there have been, exactly; 0 when it was cut short
     processes: tuple[Process, ...] = ()  # each program run; without the call log those that ran long enough to be seen

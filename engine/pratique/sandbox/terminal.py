@@ -70,8 +70,12 @@ class Feed:
     def __init__(self, controlling: int) -> None:
         self._controlling = controlling
         self.waiting = b""
+        self.interrupting = False  # a Ctrl-C was among them, and the terminal made a signal of it
 
     def push(self, keys: bytes = b"") -> None:
+        if _INTERRUPT in keys and not self.interrupting:
+            with contextlib.suppress(termios.error):  # the session has ended
+                self.interrupting = bool(termios.tcgetattr(self._controlling)[3] & termios.ISIG)
         self.waiting = (self.waiting + keys)[-64 * 1024 :]
         while self.waiting:
             try:

@@ -84,5 +84,6 @@ def _context(proc: int, listening: int, log: int) -> Context:
         proc=proc, listener=listening, names=Names(proc), memory=Memory(proc),
         images=Images(proc, writer.process, time.monotonic, lambda *_: None), log=writer,
         answers=Answers((), (), "/root"), now=time.monotonic, reads=lambda _: False, stand_ins=frozenset(),
+            given=frozenset(),
         machine=native,
     )  # fmt: skip

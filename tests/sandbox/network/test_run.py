@@ -49,12 +49,13 @@ def run(internet, tmp_path):
 def test_the_report_tells_what_was_reached_and_what_was_refused(run, tmp_path):
     out, err = run(
         "curl -sS http://allowed.example/\ncurl -sS http://93.184.216.35:8080/\ngetent hosts x.tunnel.example\n"
-        "echo proxy=$HTTP_PROXY",
-        "allowed.example",
+        "getent hosts nobody.allowed.example\necho proxy=$HTTP_PROXY",
+        "allowed.example", "*.allowed.example",
     ).communicate(timeout=100)  # fmt: skip
     assert out, err
     report = json.loads(out)
-    assert report["open"] == ["network: observed, to allowed.example"]
+    assert report["open"] == ["network: observed, to allowed.example, *.allowed.example"]
+    assert "asked for, and not found: nobody.allowed.example" in report["notes"]
     assert any(note.startswith("over the network: 1 connection to allowed.example; ") for note in report["notes"])
     assert "not reached, by the network's rule: 93.184.216.35:8080, x.tunnel.example" in report["notes"]
     text = json.dumps(report["actions"])

@@ -28,6 +28,11 @@ class _Address(NamedTuple):
     def loopback(self) -> bool:
         return self.host.startswith("127.") or self.host == "::1" or self.host.startswith("::ffff:127.")
 
+    @property
+    def itself(self) -> bool:
+        """Whether connecting there leads nowhere else: to no address in particular is to one's own (ip(7))."""
+        return self.loopback or self.host in ("0.0.0.0", "::")  # noqa: S104  # nothing is bound
+
 
 def _address(data: bytes) -> _Address | None:
     """struct sockaddr_in and sockaddr_in6; None for any other family."""
@@ -68,7 +73,7 @@ def _reached(ctx: Context, call: Notification, number: int, address: int, length
     if found is None:
         return _given(ctx, call, data) if ctx.given else None
     return ctx.tell(
-        call, "net.connect", address=found.host, port=found.port, loopback=found.loopback,
+        call, "net.connect", address=found.host, port=found.port, loopback=found.itself,
         protocol=protocol or _protocol(ctx, call, number),
     )  # fmt: skip
 

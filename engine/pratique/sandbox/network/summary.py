@@ -25,11 +25,14 @@ def notes(path: Path) -> tuple[str, ...]:
     opened = sent = received = 0
     hosts: dict[str, None] = {}
     refused: dict[str, None] = {}
+    asked: dict[str, bool] = {}  # by both kinds of address: one of them may be lacking
     full = False
     for record in log.read(path):
         match record:
             case log.Resolved(refused=why) if why:
                 refused[record.host or "an impossible name"] = None
+            case log.Resolved():
+                asked[record.host] = asked.get(record.host, False) or bool(record.addresses)
             case log.Connected(refused=why) if why:
                 refused[record.host or f"{record.address}:{record.port}"] = None
             case log.Connected():
@@ -46,6 +49,8 @@ def notes(path: Path) -> tuple[str, ...]:
         said.append(f"over the network: {connections}; {_size(sent)} sent, {_size(received)} received")
     if refused:
         said.append(f"not reached, by the network's rule: {_some(refused)}")
+    if unknown := dict.fromkeys(name for name, found in asked.items() if not found):
+        said.append(f"asked for, and not found: {_some(unknown)}")
     if full:
         said.append(f"of the network only the first {log.MOST} names and connections are recorded")
     return tuple(said)
