@@ -114,6 +114,24 @@ def test_one_interrupt_is_the_installer_s_two_are_ours(scene, attend):
     assert scene.left() == []
 
 
+@pytest.mark.parametrize("after", [0.0, 0.03, 0.06, 0.1, 0.15, 0.2, 0.3, 0.45])
+def test_an_interrupt_counts_from_the_first_moment_on(scene, attend, after):
+    """The program is not there yet, or is only just there."""
+    child = attend("run", "--", "sleep", "100")
+    child.expect_exact("runs in quarantine")
+    time.sleep(after)
+    child.send("\x03")
+    assert ends(child) == 130
+
+
+def test_what_is_typed_before_the_program_is_there_reaches_it(scene, attend):
+    child = attend("run", "--refuse", scene.script("read line", "echo heard: $line"))
+    child.expect_exact("runs in quarantine")
+    child.send("early\n")
+    child.expect_exact("heard: early")
+    assert ends(child) == 11
+
+
 IGNORES = ("trap 'echo caught' INT", "echo ready", "for i in 1 2 3 4 5 6 7 8; do sleep 0.25; done", "touch ~/new")
 
 

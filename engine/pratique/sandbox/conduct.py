@@ -23,7 +23,7 @@ from pratique.sandbox.mending import mend
 from pratique.sandbox.processes import Sampler
 from pratique.sandbox.space import Watch
 from pratique.sandbox.spec import TAIL_KEPT, Ended, Progress
-from pratique.sandbox.terminal import Feed, Keyboard, Terminal
+from pratique.sandbox.terminal import INTERRUPT, Feed, Keyboard, Terminal
 
 OnStart = Callable[[], object]
 OnTick = Callable[[Progress], object]
@@ -65,6 +65,7 @@ class Conductor:
         self._left = 0
         self._tasks = 0
         self._timed_out = self._interrupted = self._stopping = self._over = False
+        self._executing = False  # the program itself, no more our own code that becomes it
         self._failure: dict[str, Any] | None = None
         self._keys = Keyboard()
         self.notes: list[str] = []
@@ -228,6 +229,7 @@ class Conductor:
         self._owned += descriptors
         if "failed" in message:
             self._failure = message
+        self._executing = message.get("executing", self._executing)
         self._status = message.get("ended", self._status)
         self._left = message.get("left", self._left)
         self._tasks = message.get("tasks", self._tasks)
@@ -266,10 +268,10 @@ class Conductor:
                 keys = os.read(self._terminal.descriptor, 4096)
             if not keys:
                 self.interrupt()  # hung up
-        feed.push(keys)
-        self._stopping = feed.interrupting
-        if self._keys.asked_to_stop(keys):
+        if self._keys.asked_to_stop(keys) or (INTERRUPT in keys and not self._executing):
             self.interrupt()
+        feed.push(keys, hold=not self._executing)
+        self._stopping = feed.interrupting
 
 
 def _receive(channel: socket.socket) -> tuple[dict[str, Any], list[int]]:

@@ -17,7 +17,7 @@ from typing import Any
 
 #: Two interrupts within this time end the session, s.
 TWICE_WITHIN = 1.0
-_INTERRUPT = b"\x03"
+INTERRUPT = b"\x03"
 
 
 class Keyboard:
@@ -28,7 +28,7 @@ class Keyboard:
 
     def asked_to_stop(self, keys: bytes, now: float | None = None) -> bool:
         now = time.monotonic() if now is None else now
-        for _ in range(keys.count(_INTERRUPT)):
+        for _ in range(keys.count(INTERRUPT)):
             if now - self._last <= TWICE_WITHIN:
                 return True
             self._last = now
@@ -72,11 +72,14 @@ class Feed:
         self.waiting = b""
         self.interrupting = False  # a Ctrl-C was among them, and the terminal made a signal of it
 
-    def push(self, keys: bytes = b"") -> None:
-        if _INTERRUPT in keys and not self.interrupting:
+    def push(self, keys: bytes = b"", *, hold: bool = False) -> None:
+        """`hold`: nobody is there yet whom a signal that a key makes would reach."""
+        self.waiting = (self.waiting + keys)[-64 * 1024 :]
+        if hold:
+            return
+        if INTERRUPT in keys and not self.interrupting:
             with contextlib.suppress(termios.error):  # the session has ended
                 self.interrupting = bool(termios.tcgetattr(self._controlling)[3] & termios.ISIG)
-        self.waiting = (self.waiting + keys)[-64 * 1024 :]
         while self.waiting:
             try:
                 self.waiting = self.waiting[os.write(self._controlling, self.waiting) :]

@@ -116,7 +116,7 @@ def supervise(watching: Watching, proc: int, link: socket.socket, over: int) -> 
 
 
 def _meet(link: socket.socket) -> tuple[int, int, int | None] | None:
-    """(listener, pidfd of the program, openings of hidden files), once told; None when they never will be."""
+    """(listener, pidfd of the program, openings of hidden files), once told; None when the program never began."""
     pidfd = number = hidden = None
     while pidfd is None or number is None:
         data, descriptors, _, _ = socket.recv_fds(link, 64, 2, socket.MSG_CMSG_CLOEXEC)
@@ -126,7 +126,10 @@ def _meet(link: socket.socket) -> tuple[int, int, int | None] | None:
             pidfd, hidden = descriptors[0], next(iter(descriptors[1:]), None)
         else:
             number = int(data)
-    return listener.take_descriptor(pidfd, number), pidfd, hidden
+    try:
+        return listener.take_descriptor(pidfd, number), pidfd, hidden
+    except ProcessLookupError:  # it was killed a moment ago
+        return None
 
 
 class _Supervisor:

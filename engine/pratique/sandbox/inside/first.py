@@ -62,6 +62,7 @@ def be_process_1(job: Job, report: Reporter, keeper: int, link: socket.socket | 
         report.step = "program"
         watched = () if job.mapped else (*job.stand_ins, *job.covered)
         seen = None if job.mapped or link is None else mark((one.path for one in watched), mounted=("/proc",))
+        executing, closed_by_exec = os.pipe()
         program = os.fork()
         if program == 0:
             become_program(job, slave, report, link)
@@ -72,6 +73,10 @@ def be_process_1(job: Job, report: Reporter, keeper: int, link: socket.socket | 
             os.close(descriptor)
         privileges.keep_only(frozenset())
         report.step = STARTED
+        os.close(closed_by_exec)
+        os.read(executing, 1)  # until the program has taken the place of our own code, or failed to
+        os.close(executing)
+        report.send({"executing": True})
         _reap(program, beside, report)
     os._exit(0)
 
