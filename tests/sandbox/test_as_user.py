@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import reachable
+from overlaid import picture
 
 _SAME = (
     "effects", "commit", "undo", "quarantine", "inside", "terminal", "abilities", "hidden", "escapes", "cgroups",
@@ -76,6 +77,47 @@ with Quarantine(spec) as quarantine:
     for path in ("/etc/shadow", "/root", "/usr/bin/new", "/home/new", "/new"):
         assert path in done.stderr
     assert not Path("/home/x").exists()
+
+
+@pytest.mark.root
+@pytest.mark.parametrize("mode", [0o711, 0o755])
+def test_a_home_below_somebody_else_s_directories_that_nobody_may_list(ordinary_user, python_for_all, mode):
+    above = Path(tempfile.mkdtemp(prefix="pratique-homes-", dir="/var/tmp"))
+    try:
+        home = above / "floor" / "home"
+        home.mkdir(parents=True)
+        (home / ".profile").write_text("one\n")
+        for directory in (above, above / "floor"):
+            directory.chmod(mode)
+        ordinary_user.own(home)
+        before = picture(home)
+        program = f"""
+import os
+from pathlib import Path
+from pratique.sandbox.quarantine import Quarantine
+from pratique.sandbox.spec import Spec
+from pratique.sandbox.undo import undo
+home = {str(home)!r}
+script = "echo two >> ~/.profile; mkdir -p ~/new/er; echo > ~/new/er/file; rm -rf ~/nothing"
+spec = Spec(id="u", place=Path({str(ordinary_user.home)!r}) / f"{{os.getpid()}}/place", home=home, directory=home,
+    command=("sh", "-ec", script),
+    environment={{"PATH": "/usr/bin:/bin", "HOME": home}}, uid=os.getuid(), gid=os.getgid())
+with Quarantine(spec) as quarantine:
+    assert quarantine.run().exit_status == 0
+    effects = quarantine.effects()
+    print([(effect.path.removeprefix(home), effect.op, effect.unfit) for effect in effects])
+    print(quarantine.read_before(home + "/.profile", 100))
+    print(quarantine.commit(effects).skipped, Path(home, ".profile").read_bytes())
+    print(undo(spec.place, spec.id).left)
+"""
+        done = as_user(ordinary_user, python_for_all, "-c", program)
+        assert done.stdout.splitlines() == [
+            "[('/.profile', 'modify', ''), ('/new', 'add', ''), ('/new/er', 'add', ''), ('/new/er/file', 'add', '')]",
+            "b'one\\n'", "() b'one\\ntwo\\n'", "()",
+        ], done.stderr  # fmt: skip
+        assert picture(home) == before
+    finally:
+        shutil.rmtree(above)
 
 
 @pytest.mark.root

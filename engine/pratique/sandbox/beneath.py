@@ -6,12 +6,13 @@ the directory, reached without following one, cannot be redirected any more.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import stat
 from collections import OrderedDict
 from pathlib import Path
 
-_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_DIRECTORY = os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 #: Directories kept open; paths come sorted, so a few ancestors are what is asked for again.
 _KEPT_OPEN = 128
 
@@ -92,7 +93,28 @@ class Beneath:
     def _descend(self, name: str, directory: int) -> int:
         if self._insist:
             _unlock(name, directory, 0o500)
-        return os.open(name, _DIRECTORY, dir_fd=directory)
+        return open_directory(name, directory)
+
+
+def open_directory(name: str, directory: int | None) -> int:
+    """A directory, and no link to one; where its names may be used but not listed, only to that end (`is_readable`).
+
+    Raises `OSError`.
+    """
+    try:
+        return os.open(name, os.O_RDONLY | _DIRECTORY, dir_fd=directory)
+    except PermissionError:
+        return os.open(name, os.O_PATH | _DIRECTORY, dir_fd=directory)
+
+
+def is_readable(descriptor: int) -> bool:
+    """Whether names can be listed, attributes read and writes be waited for by it."""
+    return not fcntl.fcntl(descriptor, fcntl.F_GETFL) & os.O_PATH
+
+
+def handle(descriptor: int) -> int | str:
+    """The descriptor, for calls on attributes; or a path to it, where those take no descriptor of this kind."""
+    return descriptor if is_readable(descriptor) else f"/proc/self/fd/{descriptor}"
 
 
 def _unlock(name: str, directory: int, needed: int) -> None:

@@ -16,7 +16,7 @@ from typing import Literal
 import msgspec
 
 from pratique.sandbox import copying, linux, merging, originals
-from pratique.sandbox.beneath import Beneath, split
+from pratique.sandbox.beneath import Beneath, handle, split
 from pratique.sandbox.durable import Durable
 from pratique.sandbox.journal import UNFINISHED, Change, Done, Header, Journal, Times
 from pratique.sandbox.staging import Source, Staging, with_temporaries
@@ -125,7 +125,7 @@ def carry_out(
                 act(change)
         for path, mtime_ns in (times or {}).items():
             directory = host.directory(path)
-            os.utime(directory, ns=(mtime_ns, mtime_ns))
+            os.utime(handle(directory), ns=(mtime_ns, mtime_ns))
             durable.directory(directory)
         durable.wait()
     after = {path: os.fstat(host.directory(path)).st_mtime_ns for path in journal.times if _there(host, path)}

@@ -8,6 +8,7 @@ import os
 import stat
 
 from pratique.recording import FileState
+from pratique.sandbox.beneath import handle
 from pratique.sandbox.durable import Durable
 from pratique.sandbox.linux import FICLONE
 from pratique.sandbox.states import attributes_of
@@ -61,20 +62,21 @@ def dress(target: int, like: FileState, attributes: dict[str, bytes]) -> None:
 
     A change of owner clears set-user-id bits and capabilities; setting an ACL changes the mode.
     """
+    there = handle(target)
     if (here := os.fstat(target)).st_uid != like.uid or here.st_gid != like.gid:
         try:
-            os.fchown(target, like.uid, like.gid)
+            os.chown(there, like.uid, like.gid)
         except PermissionError:
             if os.geteuid() == 0:
                 raise  # an ordinary user who replaces a file in a group not theirs makes it their own, as always
     present = attributes_of(target)
     for name in present.keys() - attributes.keys():
-        os.removexattr(target, name)
+        os.removexattr(there, name)
     for name, value in attributes.items():
         if present.get(name) != value:
-            os.setxattr(target, name, value)
-    os.fchmod(target, like.mode)
-    os.utime(target, ns=(like.mtime_ns, like.mtime_ns))
+            os.setxattr(there, name, value)
+    os.chmod(there, like.mode)  # noqa: PTH101  # as a rule it is a descriptor
+    os.utime(there, ns=(like.mtime_ns, like.mtime_ns))
 
 
 def file(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 
 from pratique.sandbox import linux
+from pratique.sandbox.beneath import is_readable
 
 #: Up to so many changes, each file and directory is waited for by itself.
 FEW = 64
@@ -20,6 +21,7 @@ class Durable:
     def __init__(self, changes: int) -> None:
         self._each = changes <= FEW
         self._open: dict[tuple[int, int], int] = {}
+        self._unreadable = False  # one of the directories lets nobody wait for it by itself
 
     def __enter__(self) -> Durable:
         return self
@@ -39,6 +41,9 @@ class Durable:
         self._note(descriptor)
 
     def _note(self, descriptor: int) -> None:
+        if not is_readable(descriptor):
+            self._unreadable = True
+            return
         found = os.fstat(descriptor)
         key = (found.st_dev, found.st_ino if self._each else 0)
         if key not in self._open:
@@ -50,4 +55,7 @@ class Durable:
                 os.fsync(descriptor)
             else:
                 linux.syncfs(descriptor)
+        if self._unreadable:
+            os.sync()
+            self._unreadable = False
         self.__exit__()

@@ -18,6 +18,7 @@ import msgspec
 
 from pratique.errors import ConflictError
 from pratique.recording import Effect, FileState
+from pratique.sandbox.beneath import is_readable, open_directory
 from pratique.sandbox.hidden import Hidden
 from pratique.sandbox.layers import OWN, Layer
 from pratique.sandbox.states import attributes, in_words, state, type_of
@@ -79,6 +80,7 @@ class _Walk:
         self._whiteout = "user.overlay.whiteout" if mapped else "trusted.overlay.whiteout"
         self._writable: dict[str, bool] = {}
         self._unseen: set[str] = set()  # directories whose content on the host is not known, and new ones in them
+        self._unlisted: set[str] = set()  # directories on the host where this user can find a name, but not list them
 
     def layer(self, upper: Path, at: str) -> None:
         """One upper layer: the changes below the host's `at`."""
@@ -105,15 +107,17 @@ class _Walk:
             _close(real)
 
     def _look_into(self, name: str, directory: int | None, path: str) -> int | None:
-        """A directory of the host's, opened; None when this user may not list it, or reach what is in it."""
+        """A directory of the host's, opened; None when this user may not reach what is in it."""
         inner = None
         try:
-            inner = os.open(name, _DIRECTORY, dir_fd=directory)
+            inner = open_directory(name, directory)
             os.stat(".", dir_fd=inner)
         except PermissionError:
             _close(inner)
             self._unseen.add(path)
             return None
+        if not is_readable(inner):
+            self._unlisted.add(path)
         return inner
 
     def _directory(self, written: int, real: int | None, path: str, *, hidden: bool, opaque: bool) -> None:
@@ -149,6 +153,11 @@ class _Walk:
         with _opened(name, written, found) as child:
             if real is not None and before is not None and stat.S_ISDIR(before.st_mode):
                 lower = self._look_into(name, real, path)
+                if path in self._unlisted and (opaque or _flag(child, self._opaque) == b"y"):
+                    self._unseen.add(path)  # what there was is gone, and nobody can say what that is
+                    opaque = False
+                    _close(lower)
+                    lower = None
                 try:
                     self._compare_directories(written, name, found, real, before, path, hidden)
                     if not unfit:
@@ -173,7 +182,9 @@ class _Walk:
         old, new = attributes(name, real, "directory"), attributes(name, written, "directory")
         unfit = UNFIT_HIDDEN if hidden else ""
         if path in self._unseen:
-            old, unfit = new, unfit or UNFIT_UNSEEN
+            unfit = unfit or UNFIT_UNSEEN
+        if path in self._unseen or path in self._unlisted:  # nor may the attributes be read
+            old = new
         was = state(name, real, before)
         now = self._owned_alike(was, state(name, written, found))
         if not _same(was, now) or old != new:
@@ -226,6 +237,10 @@ class _Walk:
         hidden = hidden or path in self._hidden_directories
         inner = self._look_into(name, real, path)
         if inner is None:
+            return
+        if path in self._unlisted:
+            self._unseen.add(path)
+            os.close(inner)
             return
         try:
             for entry in sorted(os.listdir(inner)):  # noqa: PTH208  # a descriptor, not a path

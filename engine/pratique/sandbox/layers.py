@@ -12,7 +12,7 @@ import contextlib
 import os
 import re
 import stat
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Literal
 
@@ -109,8 +109,8 @@ def plan_as_root(found: Iterable[Mount], hidden: Iterable[str] = ()) -> tuple[St
     return (*steps, *(Step(kind="cover", at=path) for path in hidden))
 
 
-def _beneath_foreign(top: str, place: str) -> str | None:
-    """The first directory from `top` down to `place` that the user may write to, but that no overlay of `top` can hold.
+def _beneath_foreign(top: str, place: str) -> Iterator[str]:
+    """Each directory from `top` down to `place` that the user may write to, but that no overlay above it can hold.
 
     A write copies up all directories on its way, and in a user name space those of other owners cannot be.
     """
@@ -120,8 +120,8 @@ def _beneath_foreign(top: str, place: str) -> str | None:
         found = os.lstat(path)
         foreign = foreign or (found.st_uid, found.st_gid) != (os.geteuid(), os.getegid())
         if foreign and os.access(path, os.W_OK):
-            return path
-    return None
+            yield path
+            foreign = False
 
 
 def plan_as_user(found: Iterable[Mount], hidden: Iterable[str] = (), own: Iterable[str] = ()) -> tuple[Step, ...]:
@@ -166,8 +166,8 @@ def plan_as_user(found: Iterable[Mount], hidden: Iterable[str] = (), own: Iterab
                 visit(f"{path.rstrip('/')}/{name}")
         else:
             add("overlay", path)
-            apart = {_beneath_foreign(path, place) for place in writable if below(place, path) and place != path}
-            for directory in sorted(filter(None, apart)):
+            beneath = [place for place in writable if below(place, path) and place != path]
+            for directory in sorted({apart for place in beneath for apart in _beneath_foreign(path, place)}):
                 add("overlay", directory)
 
     visit("/")

@@ -11,7 +11,7 @@ import struct
 from typing import Literal, NamedTuple
 
 from pratique.recording import FileState
-from pratique.sandbox.beneath import open_regular
+from pratique.sandbox.beneath import handle, open_regular
 from pratique.sandbox.linux import CAPABILITY_NAMES
 
 Type = Literal["file", "directory", "link", "fifo", "socket", "device"]
@@ -89,8 +89,9 @@ def attributes(name: str, directory: int | None, kind: Type) -> dict[str, bytes]
 
 def attributes_of(descriptor: int) -> dict[str, bytes]:
     """The same for an open file or directory."""
+    opened = handle(descriptor)
     try:
-        names = os.listxattr(descriptor)
+        names = os.listxattr(opened)
     except OSError as error:
         if error.errno != errno.EOPNOTSUPP:
             raise
@@ -99,7 +100,7 @@ def attributes_of(descriptor: int) -> dict[str, bytes]:
     for name in names:
         if not name.startswith(_NOT_THE_PROGRAMS):
             with contextlib.suppress(OSError):
-                out[name] = os.getxattr(descriptor, name)
+                out[name] = os.getxattr(opened, name)
     return out
 
 

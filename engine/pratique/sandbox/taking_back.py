@@ -14,7 +14,7 @@ import time
 from collections.abc import Iterable
 
 from pratique.sandbox import copying, originals
-from pratique.sandbox.beneath import Beneath, split
+from pratique.sandbox.beneath import Beneath, handle, split
 from pratique.sandbox.durable import Durable
 from pratique.sandbox.journal import Change, Done, Journal
 from pratique.sandbox.space import remove_tree_at
@@ -186,7 +186,7 @@ class _Work:
         for path, mtime_ns in self._times.items():
             with contextlib.suppress(FileNotFoundError, NotADirectoryError):
                 descriptor = self._host.directory(path)
-                os.utime(descriptor, ns=(mtime_ns, mtime_ns))
+                os.utime(handle(descriptor), ns=(mtime_ns, mtime_ns))
                 self._durable.directory(descriptor)
 
 
