@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import os
 import threading
 
 import pytest
@@ -172,6 +173,22 @@ open("/link/a", "w"); open("link/b", "w"); open("in/../../../c", "w")
 """
     log = logged("python3", "-c", program)
     assert [path for kind, path in log.of("file.create")][3:] == ["jail/in/a", "jail/in/b", "jail/c"]
+
+
+def test_what_the_system_refuses_is_no_act(logged, host):
+    """On a read-only file system to everybody; in what is somebody else's to an ordinary user."""
+    script = "echo > $1/new; mkdir $1/dir; rm $1/$2; mv $1/$2 $1/other; ln -s x $1/link; : >> $1/$2; echo > mine"
+    refused = [("/sys/kernel", "mm")] if os.geteuid() == 0 else [("/sys/kernel", "mm"), ("/etc", "passwd")]
+    for place, name in refused:
+        log = logged("sh", "-c", f"({script}) 2>/dev/null; true", "sh", place, name)
+        assert log.ended.exit_status == 0, log.said
+        assert log.of() == [("file.create", "mine"), ("file.write", "mine")]
+
+
+def test_what_its_owner_has_only_locked_is_told(logged, host):
+    """A moment later it may be open."""
+    log = logged("sh", "-c", "mkdir d; chmod 500 d; (echo > d/f); chmod 700 d; echo > d/f; true")
+    assert log.of("file.create")[:2] == [("file.create", "d"), ("file.create", "d/f")]
 
 
 def test_names_that_are_no_utf_8(logged, host):

@@ -14,6 +14,7 @@ from pratique.sandbox.calls import settings
 from pratique.sandbox.calls.context import EACCES, PRETEND, Answer, Answered, Context, Decode
 from pratique.sandbox.calls.listener import Notification
 from pratique.sandbox.calls.naming import Place
+from pratique.sandbox.calls.permitted import may_name, may_write
 from pratique.sandbox.calls.treatment import WRITING
 
 _HERE: Final = 0xFFFFFF9C  # AT_FDCWD
@@ -82,12 +83,12 @@ def _opened(
     if path == PRETEND and ctx.stand_ins:
         return _pretend(ctx, call)
     if not there:
-        if not flags & os.O_CREAT:
+        if not flags & os.O_CREAT or not may_name(path):
             return None
         return ctx.tell(call, "file.create", path=path, type="file", mode=mode & 0o7777) or ctx.tell(
             call, "file.write", path=path
         )
-    if alone or not stat.S_ISREG(there) or not flags & (os.O_WRONLY | os.O_RDWR | os.O_TRUNC):
+    if alone or not stat.S_ISREG(there) or not flags & (os.O_WRONLY | os.O_RDWR | os.O_TRUNC) or not may_write(path):
         return None
     return ctx.tell(call, "file.write", path=path)
 
@@ -122,7 +123,7 @@ def _in_place_of(ctx: Context, answer: Answer | None, flags: int) -> Answered:
 
 
 def _delete(ctx: Context, call: Notification, place: Place | None, *, directory: bool) -> Answered:
-    if place is None or not place.mode or stat.S_ISDIR(place.mode) != directory:
+    if place is None or not place.mode or stat.S_ISDIR(place.mode) != directory or not may_name(place.path):
         return None
     return ctx.tell(call, "file.delete", path=place.path, type=place.type)
 
@@ -141,7 +142,7 @@ def _unlinkat(ctx: Context, call: Notification) -> Answered:
 
 
 def _create(ctx: Context, call: Notification, place: Place | None, **fields: object) -> Answered:
-    if place is None or place.mode:
+    if place is None or place.mode or not may_name(place.path):
         return None
     return ctx.tell(call, "file.create", path=place.path, **fields)
 
@@ -199,7 +200,7 @@ def _linkat(ctx: Context, call: Notification) -> Answered:
 
 def _another_name(ctx: Context, call: Notification, old: Place | None, directory: int, address: int) -> Answered:
     new = _place(ctx, call, directory, address, follow=False)
-    if old is None or not old.mode or new is None or new.mode:
+    if old is None or not old.mode or new is None or new.mode or not may_name(new.path):
         return None
     answer = ctx.tell(call, "file.create", path=new.path, type=old.type, mode=stat.S_IMODE(old.mode))
     return answer or (ctx.tell(call, "file.write", path=new.path) if stat.S_ISREG(old.mode) else None)
@@ -223,7 +224,7 @@ def _renamed(
     source, target = _place(ctx, call, *old, follow=False), _place(ctx, call, *new, follow=False)
     if source is None or not source.mode or target is None or source.path == target.path:
         return None
-    if exchange and not target.mode:
+    if (exchange and not target.mode) or not (may_name(source.path) and may_name(target.path)):
         return None
     if stat.S_ISDIR(source.mode) or (exchange and stat.S_ISDIR(target.mode)):
         ctx.names.moved(call.thread)
@@ -238,7 +239,7 @@ def _renamed(
 
 def _truncate(ctx: Context, call: Notification) -> Answered:
     place = _place(ctx, call, _HERE, call.a, follow=True)
-    if place is None or not stat.S_ISREG(place.mode):
+    if place is None or not stat.S_ISREG(place.mode) or not may_write(place.path):
         return None
     return ctx.tell(call, "file.write", path=place.path)
 
