@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pratique.sandbox.undo import Undone
+    from pratique.sandbox.undo import Stayed, Undone
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.epilog = (
         "Every path is put back as it was before: content, owner, mode, attributes, times. Of a text file that others\n"
-        "changed since, only what the installation brought goes, where that can be told apart. Anything else that was\n"
-        "changed since stands in the way: it is named, and nothing is undone.\n\n"
+        "changed since, only what the installation brought goes, where that can be told apart. Caches, logs and\n"
+        "backups that were used since are left. Anything else that was changed since stands in the way: it is named,\n"
+        "and nothing is undone.\n\n"
         "exit codes:\n   0  undone\n   2  no such session, or nothing that could be undone\n"
         "   5  something stands in the way; nothing was changed\n   8  no room on the disk; nothing was changed\n\n"
         "examples:\n  pratique undo --list\n  pratique undo 7f3a\n  pratique undo --anyway 7f3a"
@@ -57,7 +58,7 @@ def _undo(beginning: str, anyway: bool, as_json: bool) -> int:
     from pratique.cli.plain import printable
     from pratique.cli.working import working
     from pratique.host import Host
-    from pratique.run import afterwards
+    from pratique.run import afterwards, staying
     from pratique.run.claimed import one_at_a_time
     from pratique.sandbox.undo import installed, undo
 
@@ -72,7 +73,9 @@ def _undo(beginning: str, anyway: bool, as_json: bool) -> int:
         changes = installed(place, session).changes
         follow = afterwards.asked_for(host, (change.path for change in changes))
         with working("putting back what was there"):
-            done = undo(place, session, anyway=anyway, rebuilt=afterwards.rebuilt(follow))
+            done = undo(
+                place, session, anyway=anyway, rebuilt=afterwards.rebuilt(follow), may_stay=staying.may_stay(host)
+            )
         notes = afterwards.carry_out(follow)
     if as_json:
         import json
@@ -82,6 +85,7 @@ def _undo(beginning: str, anyway: bool, as_json: bool) -> int:
             "restored": done.restored,
             "merged": done.merged,
             "left": [{"path": one.path, "reason": one.reason} for one in done.left],
+            "stayed": [{"path": one.path, "what": one.what} for one in done.stayed],
             "notes": notes,
         }
         print(json.dumps(document, indent=2))
@@ -96,6 +100,17 @@ def _show(done: Undone, name: str) -> None:
     print(f"undone  {name}: {_changes(len(done.restored) + len(done.merged))}")
     _each("our lines taken out of", done.merged)
     _each("left as it is", (f"{one.path}: {one.reason}" for one in done.left))
+    _each("left to others, who changed it since:", _together(done.stayed))
+
+
+def _together(stayed: Sequence[Stayed]) -> Iterator[str]:
+    """A line for each thing: a cache has many files."""
+    by_what: dict[str, list[str]] = {}
+    for one in stayed:
+        by_what.setdefault(one.what, []).append(one.path)
+    for what, paths in by_what.items():
+        first = min(paths, key=lambda path: (path.count("/"), path))
+        yield f"{what} ({first}" + (f" and {len(paths) - 1} more)" if len(paths) > 1 else ")")
 
 
 def _each(what: str, lines: Iterable[str]) -> None:

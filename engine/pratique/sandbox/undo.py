@@ -11,7 +11,7 @@ import errno
 import os
 import stat
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -37,26 +37,43 @@ class InTheWay(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
 
 
+class Stayed(msgspec.Struct, frozen=True, kw_only=True):
+    path: str
+    what: str  # "npm's cache"
+
+
 class Undone(msgspec.Struct, frozen=True, kw_only=True):
-    """What was done: paths put back as they were, text files of which our change was taken out, and what was left."""
+    """What was done: paths put back as they were, text files of which our change was taken out, and what was left.
+
+    `left` stood in the way; `stayed` did not, for others may use it as they like.
+    """
 
     restored: tuple[str, ...] = ()
     merged: tuple[str, ...] = ()
     left: tuple[InTheWay, ...] = ()
+    stayed: tuple[Stayed, ...] = ()
 
 
-def undo(place: Path, session: str, *, anyway: bool = False, rebuilt: Iterable[str] = ()) -> Undone:
+def _nothing_stays(path: str) -> str:
+    return ""
+
+
+def undo(
+    place: Path, session: str, *, anyway: bool = False, rebuilt: Iterable[str] = (),
+    may_stay: Callable[[str], str] = _nothing_stays,
+) -> Undone:  # fmt: skip
     """Take back the commit of the session at `place`. The caller holds the lock of those who change the host.
 
     `anyway`: what stands in the way is left as it is, and the rest undone. `rebuilt`: files that some program makes
-    anew from others, which never stand in the way.
+    anew from others, which never stand in the way. `may_stay`: of a path that others changed since, what it is if it
+    may be left for that ("" if not).
 
     Raises `UsageError` (there is nothing to undo), `ConflictError` (something stands in the way; nothing was changed),
     `NoRoomError`, `PratiqueError`.
     """
     done = installed(place, session)
     with Beneath("/") as host:
-        look = _Look(done, host, frozenset(rebuilt))
+        look = _Look(done, host, frozenset(rebuilt), may_stay)
         changes = look.changes()
         if look.left and not anyway:
             more = f"\n  and {len(look.left) - _SHOWN} more" if len(look.left) > _SHOWN else ""
@@ -79,7 +96,7 @@ def undo(place: Path, session: str, *, anyway: bool = False, rebuilt: Iterable[s
             finished.forget_originals()
     merged = tuple(sorted(look.merged))
     restored = tuple(change.path for change in changes if change.path not in look.merged)
-    return Undone(restored=restored, merged=merged, left=tuple(look.left))
+    return Undone(restored=restored, merged=merged, left=tuple(look.left), stayed=tuple(look.stayed))
 
 
 def installed(place: Path, session: str) -> Journal:
@@ -116,14 +133,19 @@ def undone(place: Path) -> float | None:
 class _Look:
     """What is there now, beside what was installed."""
 
-    def __init__(self, done: Journal, host: Beneath, rebuilt: frozenset[str]) -> None:
+    def __init__(
+        self, done: Journal, host: Beneath, rebuilt: frozenset[str], may_stay: Callable[[str], str]
+    ) -> None:  # fmt: skip
         self._done = done
         self._host = host
         self._rebuilt = rebuilt
+        self._may_stay = may_stay
         self._staying: set[str] = set()  # directories that cannot go, for what is in them
+        self._named: set[str] = set()  # what was left, and why that is so is settled
         self._going: set[str] = set()
         self.merged: dict[str, bytes] = {}
         self.left: list[InTheWay] = []
+        self.stayed: list[Stayed] = []
 
     def changes(self) -> list[Change]:
         """Deepest first, so that a directory is looked at when it is known what in it goes."""
@@ -153,8 +175,15 @@ class _Look:
 
     def _leave(self, path: str, reason: str) -> None:
         self._staying.add(split(path)[0])
-        if path not in self._rebuilt:
+        self._named.add(path)
+        if path not in self._rebuilt and not self._stays(path):
             self.left.append(InTheWay(path=path, reason=reason))
+
+    def _stays(self, path: str) -> bool:
+        what = self._may_stay(path)
+        if what:
+            self.stayed.append(Stayed(path=path, what=what))
+        return bool(what)
 
     def _change(self, change: Change, returning: set[str]) -> Change | None:
         above, name = split(change.path)
@@ -206,7 +235,8 @@ class _Look:
         names = os.listdir(self._host.directory(change.path))  # noqa: PTH208  # a descriptor
         new = sorted(name for name in names if f"{change.path}/{name}" not in self._going)
         if new or change.path in self._staying:
-            foreign = [name for name in new if not self._is_known(f"{change.path}/{name}")]
+            theirs = [name for name in new if not self._is_known(f"{change.path}/{name}")]
+            foreign = [name for name in theirs if not self._stays(f"{change.path}/{name}")]
             if foreign:
                 more = f" and {len(foreign) - 1} more" if len(foreign) > 1 else ""
                 self._leave(change.path, f"{foreign[0]!r}{more} is in it now")
@@ -217,7 +247,7 @@ class _Look:
 
     def _is_known(self, path: str) -> bool:
         """Something of ours that stays, and was named itself."""
-        return path in self._staying or any(one.path == path for one in self.left) or path in self._rebuilt
+        return path in self._staying or path in self._named or path in self._rebuilt
 
     def _differs(self, change: Change, here: Kept) -> bool:
         """From what was installed. Its time does not count: who only writes the same again changes nothing."""
