@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from own_root import OwnRoot
 
 NEW, OTHER, NEEDY = "pratique-sample-new", "pratique-sample-other", "pratique-sample-needy"
 NO_MIRRORS = ("-o", "Dir::Etc::SourceList=/dev/null", "-o", "Dir::Etc::SourceParts=/dev/null")
+
+PRATIQUE = (sys.executable, "-m", "pratique.cli.main")
 
 Package = Callable[..., Path]
 
@@ -66,6 +69,33 @@ def test_a_debian_package_after_others_came_and_went(own_root, package):
     assert own_root.run("ls", "/opt").stdout.split().count(OTHER) == 1
     assert not own_root.run("ls", f"/opt/{NEW}", code=None).stdout
     assert own_root.run("dpkg", "--audit").stdout == ""
+    own_root.run("apt-get", "check")
+
+
+@pytest.mark.root
+def test_a_package_that_another_depends_on_stands_in_the_way(own_root, package):
+    session = installed(own_root, package(NEW))
+    own_root.run("dpkg", "--install", package(NEEDY, f"Depends: {NEW}"), package(OTHER, f"Depends: {NEW} | base-files"))
+    refused = own_root.run(*PRATIQUE, "undo", session, code=5)
+    assert "other packages would be broken; nothing was undone:\n" in refused.stderr
+    assert f"\n  {NEEDY} needs {NEW}\n  take these packages away first; " in refused.stderr
+    assert OTHER not in refused.stderr
+    assert knows(own_root, NEW)
+    done = own_root.pratique("undo", "--anyway", session)
+    assert f"\n  broken by that: {NEEDY} needs {NEW}\n" in done
+    assert not knows(own_root, NEW)
+
+
+@pytest.mark.root
+def test_an_older_version_that_would_come_back_stands_in_the_way_of_who_needs_the_newer(own_root, package):
+    own_root.run("dpkg", "--install", package(NEW, version="1.9"))
+    session = installed(own_root, package(NEW, version="1.10"))
+    own_root.run("dpkg", "--install", package(OTHER, f"Depends: {NEW} (>= 1.2)"))
+    own_root.run("dpkg", "--install", package(NEEDY, f"Depends: {NEW} (>= 1.10)"))
+    refused = own_root.run(*PRATIQUE, "undo", session, code=5)
+    assert f"  {NEEDY} needs {NEW} (>= 1.10)\n  take" in refused.stderr
+    own_root.run("dpkg", "--purge", NEEDY)
+    own_root.pratique("undo", session)
     own_root.run("apt-get", "check")
 
 

@@ -11,7 +11,7 @@ import errno
 import os
 import stat
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -60,13 +60,13 @@ def _nothing_stays(path: str) -> str:
 
 def undo(
     place: Path, session: str, *, anyway: bool = False, rebuilt: Iterable[str] = (),
-    may_stay: Callable[[str], str] = _nothing_stays,
+    may_stay: Callable[[str], str] = _nothing_stays, complaints: Sequence[str] = (),
 ) -> Undone:  # fmt: skip
     """Take back the commit of the session at `place`. The caller holds the lock of those who change the host.
 
     `anyway`: what stands in the way is left as it is, and the rest undone. `rebuilt`: files that some program makes
     anew from others, which never stand in the way. `may_stay`: of a path that others changed since, what it is if it
-    may be left for that ("" if not).
+    may be left for that ("" if not). `complaints`: what else stands in the way, in words; `anyway`, it does not.
 
     Raises `UsageError` (there is nothing to undo), `ConflictError` (something stands in the way; nothing was changed),
     `NoRoomError`, `PratiqueError`.
@@ -75,14 +75,8 @@ def undo(
     with Beneath("/") as host:
         look = _Look(done, host, frozenset(rebuilt), may_stay)
         changes = look.changes()
-        if look.left and not anyway:
-            more = f"\n  and {len(look.left) - _SHOWN} more" if len(look.left) > _SHOWN else ""
-            raise ConflictError(
-                "this was changed since it was installed; nothing was undone:\n  "
-                + "\n  ".join(f"{one.path}: {one.reason}" for one in look.left[:_SHOWN])
-                + more,
-                hint=f"pratique undo --anyway {session} leaves these as they are and undoes the rest",
-            )
+        if (look.left or complaints) and not anyway:
+            raise _in_the_way(look.left, complaints, session)
         if changes:
             _transact(changes, host, done, look, place, session)
         else:
@@ -97,6 +91,25 @@ def undo(
     merged = tuple(sorted(look.merged))
     restored = tuple(change.path for change in changes if change.path not in look.merged)
     return Undone(restored=restored, merged=merged, left=tuple(look.left), stayed=tuple(look.stayed))
+
+
+def _in_the_way(left: Sequence[InTheWay], complaints: Sequence[str], session: str) -> ConflictError:
+    changed = [f"{one.path}: {one.reason}" for one in left]
+    anyway = f"pratique undo --anyway {session}"
+    told, hint = [], f"{anyway} leaves these as they are and undoes the rest"
+    if complaints:
+        told += ["other packages would be broken", *_few(complaints)]
+        hint = f"take these packages away first; {anyway} undoes it all the same"
+    if changed:
+        told += ["this was changed since it was installed:", *_few(changed)]
+    told[0] = told[0].rstrip(":") + "; nothing was undone:"
+    return ConflictError("\n".join(told), hint=hint)
+
+
+def _few(lines: Sequence[str]) -> Iterator[str]:
+    yield from (f"  {line}" for line in lines[:_SHOWN])
+    if len(lines) > _SHOWN:
+        yield f"  and {len(lines) - _SHOWN} more"
 
 
 def installed(place: Path, session: str) -> Journal:
@@ -264,7 +277,7 @@ class _Look:
         """Only our lines go, where others changed a text file since."""
         before, after = change.before, change.after
         if change.installed and before is not None and after is not None and here.state.type == "file":
-            merged = merging.without(*self._three(change))
+            merged = merging.without(*self._three(change), change.path)
             if merged is not None:
                 now = msgspec.structs.replace(here.state, size=len(merged), mtime_ns=time.time_ns())
                 self.merged[change.path] = merged
@@ -274,10 +287,10 @@ class _Look:
 
     def _three(self, change: Change) -> tuple[bytes, bytes, bytes]:
         """The file before, as it was installed, and now."""
-        directory = self._done.directory
-        before = _beginning((directory / (change.copied or change.saved)).open("rb"))
-        installed = _beginning((directory / change.installed).open("rb"))
-        return before, installed, _beginning(open(self._host.open_file(change.path), "rb"))
+        directory, most = self._done.directory, merging.largest(change.path)
+        before = _beginning((directory / (change.copied or change.saved)).open("rb"), most)
+        installed = _beginning((directory / change.installed).open("rb"), most)
+        return before, installed, _beginning(open(self._host.open_file(change.path), "rb"), most)
 
 
 def _same_content(was: FileState, now: FileState) -> bool:
@@ -287,9 +300,10 @@ def _same_content(was: FileState, now: FileState) -> bool:
     return was.type != "file" or bool(now.sha256) or was.mtime_ns == now.mtime_ns
 
 
-def _beginning(file: BinaryIO) -> bytes:
+def _beginning(file: BinaryIO, most: int) -> bytes:
+    """Enough of it to see whether it is longer than that."""
     with file:
-        return file.read(merging.LARGEST + 1)
+        return file.read(most + 1)
 
 
 def _transact(
