@@ -25,7 +25,7 @@ _HOME = {
     "Opinion": "hookspecs", "Match": "hookspecs", "AgentScript": "hookspecs", "Companion": "hookspecs",
     "Question": "hookspecs", "Answer": "hookspecs", "RemedyOutcome": "hookspecs", "Service": "hookspecs",
     "Command": "hookspecs", "Page": "hookspecs", "AlertChannel": "hookspecs", "AfterCommit": "hookspecs",
-    "Session": "hookspecs",
+    "MayStay": "hookspecs", "Session": "hookspecs",
 }  # fmt: skip
 __all__ = ["__version__", *_HOME]  # noqa: PLE0604  # the names are texts
 

@@ -155,6 +155,15 @@ class AfterCommit(msgspec.Struct, frozen=True, kw_only=True):
     rebuilds: tuple[str, ...] = ()
 
 
+class MayStay(msgspec.Struct, frozen=True, kw_only=True):
+    """What an undo leaves where others changed it since, though it came with the installation: it holds nothing of
+    anybody's own (a cache, a log, a backup), or it is a directory that all share. Left alone since, it goes as usual.
+    """
+
+    what: str  # "npm's cache"
+    paths: tuple[str, ...]  # globs, from the root; one that matches a directory says nothing of what is in it
+
+
 class Remedy(Protocol):
     """A named remedy. `apply` decides which effects of a finding are left out; it changes nothing by itself."""
 
@@ -468,6 +477,22 @@ class Hooks:
                     return [AfterCommit(command=("fc-cache",), because="fonts changed")]
 
         Budget: 5 s.
+        """
+        raise NotImplementedError
+
+    @hookspec
+    def may_stay(self) -> Sequence[MayStay]:
+        """What an undo may leave where others changed it since: caches, logs, backups, directories that all share.
+
+        What it leaves is said; it never stands in the way of the rest.
+
+        Example::
+
+            @hookimpl
+            def may_stay():
+                return [MayStay(what="the cache of fonts", paths=("/var/cache/fontconfig/**",))]
+
+        Budget: 1 s.
         """
         raise NotImplementedError
 

@@ -12,7 +12,7 @@ import zlib
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from pratique import Facts, Launch, Request, Subject, hookimpl
+from pratique import Facts, Launch, MayStay, Request, Subject, hookimpl
 from pratique_launchers import ar
 
 #: The largest control archives known have some 5 MiB (many conffiles, long changelogs in templates).
@@ -166,3 +166,18 @@ def launch(subject: Subject, request: Request) -> Launch | None:
         cannot=f"this Debian package is damaged: {damaged}" if damaged else "",
         hint="download it again" if damaged else hint,
     )
+
+
+@hookimpl
+def may_stay() -> list[MayStay]:
+    """What each later package leaves anew. Not the records themselves: of those our lines are taken out."""
+    return [
+        MayStay(
+            what="backups, logs and caches of dpkg and apt",
+            paths=(
+                "/var/lib/dpkg/*-old", "/var/log/{dpkg,alternatives}.log*", "/var/log/apt", "/var/log/apt/**",
+                "/var/cache/apt/**", "/var/lib/apt/lists/**", "/var/cache/debconf/*-old",
+                "/var/lib/ucf/{hashfile,registry}.[0-9]",
+            ),
+        )
+    ]  # fmt: skip

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any, Final
 
-from pratique import Facts, Launch, Request, Subject, hookimpl
+from pratique import Facts, Launch, MayStay, Request, Subject, hookimpl
 from pratique_launchers import packed
 
 #: npm speaks to registries of its own accord for these; none of them changes what is installed.
@@ -57,3 +57,20 @@ def launch(subject: Subject, request: Request) -> Launch | None:
     return Launch(
         command=("npm", "install", *request.arguments, subject.path), needs={"npm": "npm", "node": "nodejs"}, **shared
     )
+
+
+@hookimpl
+def may_stay() -> list[MayStay]:
+    """`_npx` holds programs: it stays for what others have put into it, and what is ours in it goes."""
+    return [
+        MayStay(
+            what="npm's cache and logs",
+            paths=(
+                "/**/.npm", "/**/.npm/{_npx,_prebuilds,_update-notifier-last-checked}",
+                "/**/{_cacache,.npm/_logs}", "/**/{_cacache,.npm/_logs}/**",
+                # Read in place of the packages themselves, while none of these is newer.
+                "/**/node_modules/.package-lock.json",
+            ),
+        ),
+        MayStay(what="directories of all npm packages", paths=("/**/node_modules", "/**/node_modules/{.bin,@*}")),
+    ]  # fmt: skip

@@ -7,7 +7,7 @@ import zipfile
 from pathlib import Path
 from typing import Any, Final
 
-from pratique import Facts, Launch, Request, Subject, hookimpl
+from pratique import Facts, Launch, MayStay, Request, Subject, hookimpl
 from pratique_launchers import packed
 
 QUIET: Final = {"PIP_DISABLE_PIP_VERSION_CHECK": "1"}
@@ -89,3 +89,11 @@ def launch(subject: Subject, request: Request) -> Launch | None:
         return Launch(command=(subject.path, *subject.command[1:]), **shared)
     pip = "pip" if shutil.which("pip") else "pip3"
     return Launch(command=(pip, "install", *request.arguments, subject.path), needs={pip: "python3-pip"}, **shared)
+
+
+@hookimpl
+def may_stay() -> list[MayStay]:
+    return [
+        MayStay(what="pip's cache", paths=("/**/.cache/pip", "/**/.cache/pip/**")),
+        MayStay(what="directories of all Python packages", paths=("/**/{site,dist}-packages",)),
+    ]

@@ -6,7 +6,7 @@ import os
 import shutil
 from collections.abc import Sequence
 
-from pratique import AfterCommit, hookimpl
+from pratique import AfterCommit, MayStay, hookimpl
 
 
 @hookimpl
@@ -27,3 +27,9 @@ def after_commit(paths: Sequence[str]) -> list[AfterCommit]:
         )
         for directory in directories
     ]  # fmt: skip
+
+
+@hookimpl
+def may_stay() -> list[MayStay]:
+    """Where it is not made anew by us."""
+    return [MayStay(what="the cache of which program opens what", paths=("/**/share/applications/mimeinfo.cache",))]

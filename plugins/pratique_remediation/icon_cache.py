@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from pratique import AfterCommit, hookimpl
+from pratique import AfterCommit, MayStay, hookimpl
 
 _ICON: Final = re.compile(r"(/.*/share/icons/[^/]+)/.+\.(?:png|svg|xpm|svgz)")
 
@@ -28,3 +28,9 @@ def after_commit(paths: Sequence[str]) -> list[AfterCommit]:
         for theme in themes
         if (Path(theme) / "icon-theme.cache").exists() and os.access(theme, os.W_OK)
     ]  # fmt: skip
+
+
+@hookimpl
+def may_stay() -> list[MayStay]:
+    """Where it is not made anew by us."""
+    return [MayStay(what="the cache of icons", paths=("/**/share/icons/*/icon-theme.cache",))]

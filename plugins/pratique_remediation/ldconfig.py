@@ -8,7 +8,7 @@ import shutil
 from collections.abc import Sequence
 from typing import Final
 
-from pratique import AfterCommit, hookimpl
+from pratique import AfterCommit, MayStay, hookimpl
 
 _LIBRARY: Final = re.compile(
     r"/(?:usr/)?(?:local/)?lib(?:32|64|x32)?/(?:[^/]+/)?[^/]+\.so(?:\.[^/]*)?|/etc/ld\.so\.conf(?:\.d/.+)?"
@@ -22,3 +22,9 @@ def after_commit(paths: Sequence[str]) -> list[AfterCommit]:
     if os.geteuid() != 0 or program is None or not any(map(_LIBRARY.fullmatch, paths)):
         return []
     return [AfterCommit(command=(program,), because="shared libraries changed", rebuilds=_CACHES)]
+
+
+@hookimpl
+def may_stay() -> list[MayStay]:
+    """Where it is not made anew by us."""
+    return [MayStay(what="the loader's cache", paths=_CACHES)]

@@ -46,6 +46,22 @@ def test_a_conflict_is_reported_recorded_and_in_the_history(scene, conflict):
     assert (scene.home / "new").read_text() == "host\n"
 
 
+def test_what_is_in_the_way_is_listed_once_with_one_hint(scene):
+    session = scene.run("--keep", "--json", scene.script("echo theirs > ~/new")).json["id"]
+    (scene.home / "new").write_text("host\n")
+    done = scene.pratique("commit", "--install", session)
+    assert done.code == 5
+    assert done.err.splitlines() == [
+        "pratique: the host changed since the session began; nothing was committed:",
+        f"  {scene.home}/new: a file is there now",
+        f"  it is kept: `pratique commit {session}` tries again, once nothing is in the way; where that cannot be, "
+        f"`pratique discard {session}` and run the installer again",
+    ]
+    assert "a file is there now" not in done.out
+    assert "nothing was committed" not in done.out
+    assert "a file is there now" in scene.pratique("show", session).out
+
+
 def test_what_is_in_the_way_can_be_removed_and_committed_again(scene):
     session = scene.run("--keep", "--json", scene.script("echo theirs > ~/new")).json["id"]
     (scene.home / "new").write_text("host\n")

@@ -151,6 +151,39 @@ def test_a_file_that_is_made_anew_from_others_never_stands_in_the_way(sh, tree):
     assert ((tree / "cache").exists(), (tree / "other").exists()) == (True, False)
 
 
+def test_what_may_stay_stays_where_others_changed_it_and_goes_where_nobody_did(sh, tree):
+    session = committed(
+        sh("mkdir -p cache/deep; for one in cache/deep/used cache/other log bak; do echo 1 > $one; done")
+    )
+    (tree / "cache/deep/used").write_bytes(b"\0")
+    (tree / "cache/new").touch()
+    (tree / "log").unlink()
+
+    def may_stay(path: str) -> str:
+        return "a cache" if path.startswith((f"{tree}/cache", f"{tree}/log")) else ""
+
+    done = undo(session.spec.place, session.spec.id, may_stay=may_stay)
+    assert (done.left, [one.path for one in done.stayed]) == ((), [f"{tree}/cache/deep/used", f"{tree}/cache/new"])
+    assert [path.name for path in sorted((tree / "cache").rglob("*"))] == ["deep", "used", "new"]
+    assert not (tree / "bak").exists()
+
+
+def test_a_directory_that_may_stay_does_not_speak_for_what_is_in_it(sh, tree):
+    session = committed(sh("mkdir shared; echo 1 > shared/ours"))
+    (tree / "shared/theirs").touch()
+    (tree / "shared/ours").write_bytes(b"\0")
+
+    def may_stay(path: str) -> str:
+        return "shared" if path == f"{tree}/shared" else ""
+
+    with pytest.raises(ConflictError, match="shared/ours: was changed"):
+        undo(session.spec.place, session.spec.id, may_stay=may_stay)
+    (tree / "shared/ours").write_text("1\n")
+    done = undo(session.spec.place, session.spec.id, may_stay=may_stay)
+    assert [one.path for one in done.stayed] == [f"{tree}/shared"]
+    assert [path.name for path in (tree / "shared").iterdir()] == ["theirs"]
+
+
 def test_a_running_program_that_writes_to_the_old_file_does_not_change_the_original(sh, tree):
     with (tree / "conf").open("a") as still_open:
         session = committed(sh("echo new >> conf"))

@@ -227,6 +227,15 @@ class TerminalFace:
         shown = self._asked
         return [] if shown is None else [note for note in report.notes if note not in shown.notes]
 
+    def _without_what_is_said(self, result: Result) -> Report:
+        """What kept an installation from being is a note of the report, and what is said last: not twice in a row."""
+        from msgspec.structs import replace
+
+        from pratique.run.concluding import as_notes
+
+        said = as_notes(result.message)
+        return replace(result.report, notes=tuple(note for note in result.report.notes if note not in said))
+
     def _show_the_end(self, result: Result) -> None:
         from rich.console import Console
         from rich.text import Text
@@ -234,13 +243,14 @@ class TerminalFace:
         from pratique.cli import screen
 
         console = Console(stderr=self._quiet)
+        report = self._without_what_is_said(result)
         if not self._quiet or console.is_terminal:
             if self._asked is None:
                 print(file=sys.stderr if self._quiet else sys.stdout)
-                screen.show(result.report, console)
-            for line in screen.done(result.report):
+                screen.show(report, console)
+            for line in screen.done(report):
                 put(console, line)
-            for note in self._new_notes(result.report):
+            for note in self._new_notes(report):
                 put(console, Text(f"  {printable(note)}", style="dim"))
         if result.exit_code != 0:
             print(f"pratique: {lines(result.message)}", file=sys.stderr)

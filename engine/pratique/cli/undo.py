@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pratique.sandbox.undo import Undone
+    from pratique.sandbox.undo import Stayed, Undone
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.epilog = (
         "Every path is put back as it was before: content, owner, mode, attributes, times. Of a text file that others\n"
-        "changed since, only what the installation brought goes, where that can be told apart. Anything else that was\n"
-        "changed since stands in the way: it is named, and nothing is undone.\n\n"
+        "changed since, only what the installation brought goes, where that can be told apart. Caches, logs and\n"
+        "backups that were used since are left. Anything else that was changed since stands in the way, and so do\n"
+        "Debian packages that need what would go: it is named, and nothing is undone.\n\n"
         "exit codes:\n   0  undone\n   2  no such session, or nothing that could be undone\n"
         "   5  something stands in the way; nothing was changed\n   8  no room on the disk; nothing was changed\n\n"
         "examples:\n  pratique undo --list\n  pratique undo 7f3a\n  pratique undo --anyway 7f3a"
@@ -22,7 +23,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("session", nargs="?", metavar="ID", help="the session (the first letters are enough)")
     parser.add_argument("--list", action="store_true", help="list the installations that can be undone")
     parser.add_argument(
-        "--anyway", action="store_true", help="leave what was changed since as it is, and undo everything else"
+        "--anyway",
+        action="store_true",
+        help="leave what was changed since as it is, and undo everything else, whoever needs it",
     )
     parser.add_argument("--json", action="store_true", help="print JSON")
 
@@ -57,7 +60,7 @@ def _undo(beginning: str, anyway: bool, as_json: bool) -> int:
     from pratique.cli.plain import printable
     from pratique.cli.working import working
     from pratique.host import Host
-    from pratique.run import afterwards
+    from pratique.run import afterwards, depended_on, staying
     from pratique.run.claimed import one_at_a_time
     from pratique.sandbox.undo import installed, undo
 
@@ -69,10 +72,14 @@ def _undo(beginning: str, anyway: bool, as_json: bool) -> int:
     host = Host.open()
     place = places.sessions() / session
     with one_at_a_time():
-        changes = installed(place, session).changes
-        follow = afterwards.asked_for(host, (change.path for change in changes))
+        journal = installed(place, session)
+        complaints = depended_on.complaints(journal)
+        follow = afterwards.asked_for(host, (change.path for change in journal.changes))
         with working("putting back what was there"):
-            done = undo(place, session, anyway=anyway, rebuilt=afterwards.rebuilt(follow))
+            done = undo(
+                place, session, anyway=anyway, rebuilt=afterwards.rebuilt(follow), may_stay=staying.may_stay(host),
+                complaints=complaints,
+            )  # fmt: skip
         notes = afterwards.carry_out(follow)
     if as_json:
         import json
@@ -82,11 +89,14 @@ def _undo(beginning: str, anyway: bool, as_json: bool) -> int:
             "restored": done.restored,
             "merged": done.merged,
             "left": [{"path": one.path, "reason": one.reason} for one in done.left],
+            "stayed": [{"path": one.path, "what": one.what} for one in done.stayed],
+            "broken": complaints,
             "notes": notes,
         }
         print(json.dumps(document, indent=2))
         return 0
     _show(done, name)
+    _each("broken by that:", complaints)
     for note in notes:
         print(f"  {printable(note)}")
     return 0
@@ -96,6 +106,17 @@ def _show(done: Undone, name: str) -> None:
     print(f"undone  {name}: {_changes(len(done.restored) + len(done.merged))}")
     _each("our lines taken out of", done.merged)
     _each("left as it is", (f"{one.path}: {one.reason}" for one in done.left))
+    _each("left to others, who changed it since:", _together(done.stayed))
+
+
+def _together(stayed: Sequence[Stayed]) -> Iterator[str]:
+    """A line for each thing: a cache has many files."""
+    by_what: dict[str, list[str]] = {}
+    for one in stayed:
+        by_what.setdefault(one.what, []).append(one.path)
+    for what, paths in by_what.items():
+        first = min(paths, key=lambda path: (path.count("/"), path))
+        yield f"{what} ({first}" + (f" and {len(paths) - 1} more)" if len(paths) > 1 else ")")
 
 
 def _each(what: str, lines: Iterable[str]) -> None:

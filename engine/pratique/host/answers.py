@@ -16,12 +16,13 @@ import msgspec
 
 from pratique import hookspecs
 from pratique.events import EventKind, Field
+from pratique.policy import paths
 
 #: Seconds each hook may take, as its docstring says; None: as long as it likes, in the caller's own thread.
 BUDGETS: Final[dict[str, float | None]] = {
     "event_kinds": 1, "identify": 10, "launch": 5, "reputation": 0.2, "scan": 30, "observe": 30, "agents": 5,
-    "companions": 5, "surface": 5, "ask": None, "remedies": 1, "after_commit": 5, "transport": 10, "services": 5,
-    "commands": 1, "pages": 1, "alert_channels": 1,
+    "companions": 5, "surface": 5, "ask": None, "remedies": 1, "after_commit": 5, "may_stay": 1, "transport": 10,
+    "services": 5, "commands": 1, "pages": 1, "alert_channels": 1,
 }  # fmt: skip
 
 
@@ -107,7 +108,18 @@ def _sense_fault(value: object) -> str:
         return f"expected Opinion whose weight is a number, found {value.weight}"
     if isinstance(value, hookspecs.Launch) and not value.command:
         return "expected Launch whose command names a program, found an empty one"
+    if isinstance(value, hookspecs.MayStay):
+        return "".join([problem for glob in value.paths if (problem := _glob_fault(glob))][:1])
     return ""
+
+
+def _glob_fault(glob: str) -> str:
+    try:
+        for one in paths.expand(glob, "/"):
+            paths.names(one, False)
+    except paths.GlobError as error:
+        return f"expected MayStay whose paths are globs: {error}"
+    return "" if glob.startswith("/") else f"expected MayStay whose paths are globs from the root, found {glob!r}"
 
 
 def _kind_fault(value: object) -> str:

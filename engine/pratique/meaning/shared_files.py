@@ -149,6 +149,16 @@ def largest(path: str) -> int:
     return LARGEST_SETTINGS if is_table(path) or _SETTINGS.match(path) else 0
 
 
+def parts(path: str, content: bytes) -> tuple[bytes, ...]:
+    """The texts it consists of, one after the other: whole records where the file has them, lines of any other."""
+    tell = _RECORDS.get(path)
+    if tell is not None:
+        told = tuple(token.text for token in tell(content).tokens)
+        if b"".join(told) == content:  # members of a list are told without what is between them
+            return told
+    return tuple(content.splitlines(keepends=True))
+
+
 def change(path: str, before: bytes, after: bytes) -> Change | None:
     """What happened to such a file, in pieces; None for what goes or stays as a whole.
 

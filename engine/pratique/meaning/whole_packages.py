@@ -16,10 +16,10 @@ from typing import Final, Protocol
 import msgspec
 
 from pratique.meaning.changed import Changed
+from pratique.meaning.relations import STATUS, Relations
 from pratique.meaning.shared_files import PACKAGE_RECORDS
 from pratique.recording import Effect, Share
 
-_STATUS: Final = "/var/lib/dpkg/status"
 _INFO: Final = "/var/lib/dpkg/info/"
 _ALTERNATIVES: Final = "/var/lib/dpkg/alternatives/"
 _CHOSEN: Final = "/etc/alternatives/"
@@ -98,7 +98,7 @@ class _Dpkg:
             if effect.after is not None and effect.after.type == "link":
                 self._links.setdefault(effect.after.target, []).append(effect)
         self._paths = {name: self._listed(name) for name in self._packages}
-        self._relations = _Relations(read(_STATUS, _LARGEST) or b"") if self._packages else None
+        self._relations = Relations.read(read(STATUS, _LARGEST) or b"") if self._packages else None
         self._alternatives = dict(self._offered())
         self._pieces: dict[tuple[str, str], list[int]] = {}
         for path in PACKAGE_RECORDS if self._packages else ():
@@ -140,7 +140,7 @@ class _Dpkg:
         name = package.details["package"]
         for path in PACKAGE_RECORDS:
             pieces = self._pieces.get((path, name), ())
-            if pieces or path == _STATUS:
+            if pieces or path == STATUS:
                 yield Share(self._by_path[path].id, tuple(sorted(pieces)))
         for path, names in self._alternatives.items():
             if name in names:
@@ -156,60 +156,17 @@ class _Dpkg:
             return
         name = package.details["package"]
         for alternatives in self._relations.depends(name):
-            providers = {provider for wanted, _ in alternatives for provider in self._relations.providers(wanted)}
-            versioned = any(version for _, version in alternatives)
+            providers = {provider for one in alternatives for provider in self._relations.providers(one.name)}
+            versioned = any(one.version for one in alternatives)
             if len(providers) == 1:
                 (only,) = providers
                 other = self._packages.get(only)
                 if other is not None and only != name and (other.op == "add" or (other.op == "modify" and versioned)):
                     yield other.id
         for rival in self._relations.conflicts(name):
-            other = self._packages.get(rival)
-            if other is not None and other.op in ("delete", "modify") and rival != name:
+            other = self._packages.get(rival.name)
+            if other is not None and other.op in ("delete", "modify") and rival.name != name:
                 yield other.id
-
-
-_FIELD = re.compile(r"^([A-Za-z-]+):((?:.*\n?)(?:[ \t].*\n?)*)", re.MULTILINE)
-_ONE = re.compile(r"\s*([a-z0-9][a-z0-9+.-]*)(?::[a-z0-9-]+)?\s*(\([^)]*\))?")
-
-
-class _Relations:
-    """Who depends on whom, among the packages that are installed in the end."""
-
-    def __init__(self, status: bytes) -> None:
-        self._fields: dict[str, dict[str, str]] = {}
-        self._provided: dict[str, set[str]] = {}
-        for stanza in status.decode("utf-8", "replace").split("\n\n"):
-            if "Package:" not in stanza:
-                continue
-            fields = {name: value.strip() for name, value in _FIELD.findall(stanza)}
-            if not fields.get("Status", "").endswith(" installed"):
-                continue
-            name = fields.get("Package", "")
-            self._fields[name] = fields
-            for provided in (name, *(one for group in _clauses(fields.get("Provides", "")) for one, _ in group)):
-                self._provided.setdefault(provided, set()).add(name)
-
-    def depends(self, name: str) -> Iterator[list[tuple[str, str]]]:
-        """Groups of alternatives, any of which will do: (name, version)."""
-        fields = self._fields.get(name, {})
-        for field in ("Pre-Depends", "Depends"):
-            yield from _clauses(fields.get(field, ""))
-
-    def conflicts(self, name: str) -> Iterator[str]:
-        fields = self._fields.get(name, {})
-        for field in ("Conflicts", "Breaks"):
-            yield from (one for group in _clauses(fields.get(field, "")) for one, _ in group)
-
-    def providers(self, name: str) -> set[str]:
-        return self._provided.get(name, set())
-
-
-def _clauses(text: str) -> Iterator[list[tuple[str, str]]]:
-    for clause in text.split(","):
-        group = [(match[1], match[2] or "") for one in clause.split("|") if (match := _ONE.match(one))]
-        if group:
-            yield group
 
 
 class _Pip:

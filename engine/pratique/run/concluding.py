@@ -46,7 +46,7 @@ def conclude(
     exit_code, message = _outcome(recording, verdict, leaving, decision)
     if hindered is not None and exit_code == 0:
         exit_code, message = hindered
-        recording = msgspec.structs.replace(recording, notes=(*recording.notes, *_lines(message)))
+        recording = msgspec.structs.replace(recording, notes=(*recording.notes, *as_notes(message)))
     wanted: frozenset[int] = frozenset()
     without = decision is not None and exit_code == 0 and _applies(leaving, decision)
     dropped = leaving.effects if without else frozenset()
@@ -84,7 +84,7 @@ def conclude(
     )
 
 
-def _lines(message: str) -> tuple[str, ...]:
+def as_notes(message: str) -> tuple[str, ...]:
     """A note for each line: what is in the way, and then every path it is about."""
     return tuple(line.strip().rstrip(":") for line in message.splitlines())
 

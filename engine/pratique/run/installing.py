@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import msgspec
 
 from pratique import history, places
-from pratique.errors import NoRoomError, PratiqueError
+from pratique.errors import ConflictError, NoRoomError, PratiqueError
 from pratique.host import Host
 from pratique.recording import Recording
 from pratique.report import Report
@@ -57,11 +57,10 @@ def keep(quarantine: Quarantine, recording: Recording, trouble: PratiqueError) -
             keeping.keep(quarantine, recording)
         except OSError:
             return trouble.hint
-    again = (
-        f"it is kept: `pratique commit {recording.id}` tries again, once nothing is in the way; "
-        f"`pratique discard {recording.id}` removes it"
-    )
-    return "\n  ".join(filter(None, (trouble.hint, again)))
+    again = f"it is kept: `pratique commit {recording.id}` tries again, once nothing is in the way; "
+    if isinstance(trouble, ConflictError):
+        return f"{again}where that cannot be, `pratique discard {recording.id}` and run the installer again"
+    return "\n  ".join(filter(None, (trouble.hint, f"{again}`pratique discard {recording.id}` removes it")))
 
 
 def _foretell(report: Report) -> None:

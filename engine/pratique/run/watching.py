@@ -18,7 +18,7 @@ from pratique.merging import merge
 from pratique.observing import Observers
 from pratique.policy.model import NetworkRule, Policy
 from pratique.recording import ObserverRun, Recording, Screen
-from pratique.run import hiding, outcomes, reaching
+from pratique.run import hiding, left_running, outcomes, reaching
 from pratique.run.covering import coverage
 from pratique.run.options import Face, Options
 from pratique.run.preparing import Person, directory_for
@@ -149,6 +149,7 @@ def watch(
             *quarantine.notes,
             *summary.notes(spec.place / log.NAME),
             *reaching.notes(merged.events, network.mode),
+            *left_running.notes(ended.left if ended.exit_status is not None else {}),
             *outcomes.notes(merged.events),
             *probes.notes(merged.events, whose.processes),
             *rights.notes(merged.events),

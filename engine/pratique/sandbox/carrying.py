@@ -76,13 +76,14 @@ def _keep_originals(
 def _keep_text(change: Change, source: Source, own: int, number: int, durable: Durable) -> str:
     """The name of a copy of the new text that replaces an old one; "" for anything else."""
     states = [kept.state for kept in (change.before, change.after) if kept is not None]
-    if len(states) < 2 or any(one.type != "file" or one.size > merging.LARGEST for one in states):
+    largest = merging.largest(change.path)
+    if len(states) < 2 or any(one.type != "file" or one.size > largest for one in states):
         return ""
     content = source.content(change.path)
     if content is None:
         with open(source.open(change.path), "rb") as file:
-            content = file.read(merging.LARGEST + 1)
-    if b"\0" in content or len(content) > merging.LARGEST:
+            content = file.read(largest + 1)
+    if b"\0" in content or len(content) > largest:
         return ""
     name = f"{number}.installed"
     target = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600, dir_fd=own)

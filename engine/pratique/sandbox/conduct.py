@@ -62,7 +62,7 @@ class Conductor:
         self.lost: tuple[str, ...] = ()  # companions that ended before the program
         self._tail = b""
         self._status: int | None = None
-        self._left = 0
+        self._left: dict[str, int] = {}
         self._tasks = 0
         self._timed_out = self._interrupted = self._stopping = self._over = False
         self._executing = False  # the program itself, no more our own code that becomes it
@@ -119,7 +119,7 @@ class Conductor:
             timed_out=self._timed_out,
             interrupted=self._interrupted,
             stopping=self._stopping,
-            processes_left=self._left,
+            left=self._left,
             tasks=self._tasks,
             processes=sampler.seen(),
             output_tail=self._tail,
@@ -217,7 +217,7 @@ class Conductor:
             self._timed_out = now > deadline and self._status is None
             if self._interrupted or self._timed_out:
                 sampler.look()
-                self._left = sampler.count
+                self._left = sampler.running()
                 return
 
     def _hear(self, channel: socket.socket) -> bool:

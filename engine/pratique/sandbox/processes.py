@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pwd
 import time
+from collections import Counter
 
 from pratique.recording import Process
 
@@ -25,6 +26,10 @@ class Sampler:
     @property
     def count(self) -> int:
         return len(self._now)
+
+    def running(self) -> dict[str, int]:
+        """Those there were at the last look: how many of each program's name."""
+        return dict(Counter(self._seen[number].program.rpartition("/")[2] for number, _ in self._now.values()))
 
     def seen(self) -> tuple[Process, ...]:
         return tuple(self._seen[number] for number in sorted(self._seen))

@@ -62,10 +62,14 @@ class Ended(msgspec.Struct, frozen=True, kw_only=True):
     timed_out: bool = False
     interrupted: bool = False
     stopping: bool = False  # the person pressed Ctrl-C, whatever the program made of that
-    processes_left: int = 0  # what the program left running, and was killed
+    left: dict[str, int] = {}  # what the program left running, and was killed: how many of each name; "": others
     tasks: int = 0  # processes and threads there have been, exactly; 0 when it was cut short
     processes: tuple[Process, ...] = ()  # each program run; without the call log those that ran long enough to be seen
     output_tail: bytes = b""
+
+    @property
+    def processes_left(self) -> int:
+        return sum(self.left.values())
 
 
 class Skipped(msgspec.Struct, frozen=True, kw_only=True):

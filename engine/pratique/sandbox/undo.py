@@ -11,7 +11,7 @@ import errno
 import os
 import stat
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -37,35 +37,46 @@ class InTheWay(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
 
 
+class Stayed(msgspec.Struct, frozen=True, kw_only=True):
+    path: str
+    what: str  # "npm's cache"
+
+
 class Undone(msgspec.Struct, frozen=True, kw_only=True):
-    """What was done: paths put back as they were, text files of which our change was taken out, and what was left."""
+    """What was done: paths put back as they were, text files of which our change was taken out, and what was left.
+
+    `left` stood in the way; `stayed` did not, for others may use it as they like.
+    """
 
     restored: tuple[str, ...] = ()
     merged: tuple[str, ...] = ()
     left: tuple[InTheWay, ...] = ()
+    stayed: tuple[Stayed, ...] = ()
 
 
-def undo(place: Path, session: str, *, anyway: bool = False, rebuilt: Iterable[str] = ()) -> Undone:
+def _nothing_stays(path: str) -> str:
+    return ""
+
+
+def undo(
+    place: Path, session: str, *, anyway: bool = False, rebuilt: Iterable[str] = (),
+    may_stay: Callable[[str], str] = _nothing_stays, complaints: Sequence[str] = (),
+) -> Undone:  # fmt: skip
     """Take back the commit of the session at `place`. The caller holds the lock of those who change the host.
 
     `anyway`: what stands in the way is left as it is, and the rest undone. `rebuilt`: files that some program makes
-    anew from others, which never stand in the way.
+    anew from others, which never stand in the way. `may_stay`: of a path that others changed since, what it is if it
+    may be left for that ("" if not). `complaints`: what else stands in the way, in words; `anyway`, it does not.
 
     Raises `UsageError` (there is nothing to undo), `ConflictError` (something stands in the way; nothing was changed),
     `NoRoomError`, `PratiqueError`.
     """
     done = installed(place, session)
     with Beneath("/") as host:
-        look = _Look(done, host, frozenset(rebuilt))
+        look = _Look(done, host, frozenset(rebuilt), may_stay)
         changes = look.changes()
-        if look.left and not anyway:
-            more = f"\n  and {len(look.left) - _SHOWN} more" if len(look.left) > _SHOWN else ""
-            raise ConflictError(
-                "this was changed since it was installed; nothing was undone:\n  "
-                + "\n  ".join(f"{one.path}: {one.reason}" for one in look.left[:_SHOWN])
-                + more,
-                hint=f"pratique undo --anyway {session} leaves these as they are and undoes the rest",
-            )
+        if (look.left or complaints) and not anyway:
+            raise _in_the_way(look.left, complaints, session)
         if changes:
             _transact(changes, host, done, look, place, session)
         else:
@@ -79,7 +90,26 @@ def undo(place: Path, session: str, *, anyway: bool = False, rebuilt: Iterable[s
             finished.forget_originals()
     merged = tuple(sorted(look.merged))
     restored = tuple(change.path for change in changes if change.path not in look.merged)
-    return Undone(restored=restored, merged=merged, left=tuple(look.left))
+    return Undone(restored=restored, merged=merged, left=tuple(look.left), stayed=tuple(look.stayed))
+
+
+def _in_the_way(left: Sequence[InTheWay], complaints: Sequence[str], session: str) -> ConflictError:
+    changed = [f"{one.path}: {one.reason}" for one in left]
+    anyway = f"pratique undo --anyway {session}"
+    told, hint = [], f"{anyway} leaves these as they are and undoes the rest"
+    if complaints:
+        told += ["other packages would be broken", *_few(complaints)]
+        hint = f"take these packages away first; {anyway} undoes it all the same"
+    if changed:
+        told += ["this was changed since it was installed:", *_few(changed)]
+    told[0] = told[0].rstrip(":") + "; nothing was undone:"
+    return ConflictError("\n".join(told), hint=hint)
+
+
+def _few(lines: Sequence[str]) -> Iterator[str]:
+    yield from (f"  {line}" for line in lines[:_SHOWN])
+    if len(lines) > _SHOWN:
+        yield f"  and {len(lines) - _SHOWN} more"
 
 
 def installed(place: Path, session: str) -> Journal:
@@ -116,14 +146,19 @@ def undone(place: Path) -> float | None:
 class _Look:
     """What is there now, beside what was installed."""
 
-    def __init__(self, done: Journal, host: Beneath, rebuilt: frozenset[str]) -> None:
+    def __init__(
+        self, done: Journal, host: Beneath, rebuilt: frozenset[str], may_stay: Callable[[str], str]
+    ) -> None:  # fmt: skip
         self._done = done
         self._host = host
         self._rebuilt = rebuilt
+        self._may_stay = may_stay
         self._staying: set[str] = set()  # directories that cannot go, for what is in them
+        self._named: set[str] = set()  # what was left, and why that is so is settled
         self._going: set[str] = set()
         self.merged: dict[str, bytes] = {}
         self.left: list[InTheWay] = []
+        self.stayed: list[Stayed] = []
 
     def changes(self) -> list[Change]:
         """Deepest first, so that a directory is looked at when it is known what in it goes."""
@@ -153,8 +188,15 @@ class _Look:
 
     def _leave(self, path: str, reason: str) -> None:
         self._staying.add(split(path)[0])
-        if path not in self._rebuilt:
+        self._named.add(path)
+        if path not in self._rebuilt and not self._stays(path):
             self.left.append(InTheWay(path=path, reason=reason))
+
+    def _stays(self, path: str) -> bool:
+        what = self._may_stay(path)
+        if what:
+            self.stayed.append(Stayed(path=path, what=what))
+        return bool(what)
 
     def _change(self, change: Change, returning: set[str]) -> Change | None:
         above, name = split(change.path)
@@ -206,7 +248,8 @@ class _Look:
         names = os.listdir(self._host.directory(change.path))  # noqa: PTH208  # a descriptor
         new = sorted(name for name in names if f"{change.path}/{name}" not in self._going)
         if new or change.path in self._staying:
-            foreign = [name for name in new if not self._is_known(f"{change.path}/{name}")]
+            theirs = [name for name in new if not self._is_known(f"{change.path}/{name}")]
+            foreign = [name for name in theirs if not self._stays(f"{change.path}/{name}")]
             if foreign:
                 more = f" and {len(foreign) - 1} more" if len(foreign) > 1 else ""
                 self._leave(change.path, f"{foreign[0]!r}{more} is in it now")
@@ -217,7 +260,7 @@ class _Look:
 
     def _is_known(self, path: str) -> bool:
         """Something of ours that stays, and was named itself."""
-        return path in self._staying or any(one.path == path for one in self.left) or path in self._rebuilt
+        return path in self._staying or path in self._named or path in self._rebuilt
 
     def _differs(self, change: Change, here: Kept) -> bool:
         """From what was installed. Its time does not count: who only writes the same again changes nothing."""
@@ -234,7 +277,7 @@ class _Look:
         """Only our lines go, where others changed a text file since."""
         before, after = change.before, change.after
         if change.installed and before is not None and after is not None and here.state.type == "file":
-            merged = merging.without(*self._three(change))
+            merged = merging.without(*self._three(change), change.path)
             if merged is not None:
                 now = msgspec.structs.replace(here.state, size=len(merged), mtime_ns=time.time_ns())
                 self.merged[change.path] = merged
@@ -244,10 +287,10 @@ class _Look:
 
     def _three(self, change: Change) -> tuple[bytes, bytes, bytes]:
         """The file before, as it was installed, and now."""
-        directory = self._done.directory
-        before = _beginning((directory / (change.copied or change.saved)).open("rb"))
-        installed = _beginning((directory / change.installed).open("rb"))
-        return before, installed, _beginning(open(self._host.open_file(change.path), "rb"))
+        directory, most = self._done.directory, merging.largest(change.path)
+        before = _beginning((directory / (change.copied or change.saved)).open("rb"), most)
+        installed = _beginning((directory / change.installed).open("rb"), most)
+        return before, installed, _beginning(open(self._host.open_file(change.path), "rb"), most)
 
 
 def _same_content(was: FileState, now: FileState) -> bool:
@@ -257,9 +300,10 @@ def _same_content(was: FileState, now: FileState) -> bool:
     return was.type != "file" or bool(now.sha256) or was.mtime_ns == now.mtime_ns
 
 
-def _beginning(file: BinaryIO) -> bytes:
+def _beginning(file: BinaryIO, most: int) -> bytes:
+    """Enough of it to see whether it is longer than that."""
     with file:
-        return file.read(merging.LARGEST + 1)
+        return file.read(most + 1)
 
 
 def _transact(

@@ -117,7 +117,7 @@ def _answers(host: Host) -> Iterator[str]:
     for role in ("center", "site", "endpoint", "never-heard-of"):
         host.call("services", role=role)
     host.call("after_commit", paths=("/usr/lib/x86_64-linux-gnu/libx.so.1", "/etc/systemd/system/x.service", "/\udce9"))
-    for hook in ("remedies", "commands", "pages", "alert_channels"):
+    for hook in ("remedies", "may_stay", "commands", "pages", "alert_channels"):
         host.call(hook)
     for failure in host.failures()[seen:]:
         yield f"{failure.hook}: {failure.message}"

@@ -8,6 +8,8 @@ import select
 import signal
 import socket
 import time
+from collections import Counter
+from collections.abc import Container
 from pathlib import Path
 from typing import Final, NoReturn
 
@@ -20,6 +22,8 @@ from pratique.sandbox.inside.root import build_root
 
 #: After the program has ended, what it left running gets this long to end by itself, s.
 GRACE: Final = 0.3
+#: Names of those that did not, told one by one.
+_MOST_NAMED: Final = 20
 
 
 def be_process_1(job: Job, report: Reporter, keeper: int, link: socket.socket | None) -> NoReturn:
@@ -94,19 +98,27 @@ def _reap(program: int, beside: dict[int, str], report: Reporter) -> None:
             lost.append(beside.pop(pid))
     report.send({"ended": os.waitstatus_to_exitcode(status)})
     deadline = time.monotonic() + GRACE
-    left = 0
+    left: Counter[str] = Counter()
     with contextlib.suppress(ChildProcessError):  # none left
         while time.monotonic() < deadline:
             pid, _ = os.waitpid(-1, os.WNOHANG)
             if pid in beside:
                 lost.append(beside.pop(pid))
             elif pid == 0:
-                if beside and _running() == len(beside):
+                if beside and not _running(beside):
                     break  # nothing but them
                 time.sleep(0.005)
-        left = _running() - len(beside)
+        left = _running(beside)
     companions.end(beside)
-    report.send({"left": left, "tasks": 0 if beside or lost else _tasks(), "lost": lost})
+    named = dict(left.most_common(_MOST_NAMED))
+    others = left.total() - sum(named.values())
+    report.send(
+        {
+            "left": {**named, **({"": others} if others else {})},
+            "tasks": 0 if beside or lost else _tasks(),
+            "lost": lost,
+        }
+    )
 
 
 def _tasks() -> int:
@@ -120,11 +132,15 @@ def _tasks() -> int:
         return 0  # the program may have put something else there
 
 
-def _running() -> int:
-    """How many processes there are besides this one; those that ended and wait to be reaped do not count."""
-    count = 0
+def _running(beside: Container[int]) -> Counter[str]:
+    """The processes there are but this one and those `beside`, by name (which they choose themselves); those that ended
+    and wait to be reaped do not count.
+    """
+    found: Counter[str] = Counter()
     for entry in Path("/proc").iterdir():
-        if entry.name.isdigit() and entry.name != "1":
+        if entry.name.isdigit() and entry.name != "1" and int(entry.name) not in beside:
             with contextlib.suppress(OSError):
-                count += (entry / "stat").read_bytes().rpartition(b")")[2].split()[0] not in (b"Z", b"X")
-    return count
+                head, _, tail = (entry / "stat").read_bytes().rpartition(b")")
+                if tail.split()[0] not in (b"Z", b"X"):
+                    found[head.partition(b"(")[2].decode("utf-8", "replace")] += 1
+    return found

@@ -1,0 +1,46 @@
+"""What others, installed since, need of the Debian packages that an undo takes away or makes older."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+
+from pratique.meaning.relations import STATUS, Relations, broken
+from pratique.sandbox.journal import Journal
+
+
+def complaints(done: Journal) -> tuple[str, ...]:
+    """What would be wrong with which package once it is undone, a sentence each. Raises `OSError`."""
+    change = next((change for change in done.changes if change.path == STATUS), None)
+    if change is None or not change.installed or not change.saved:
+        return ()
+    status = Path(STATUS).read_bytes()
+    put = (done.directory / change.installed).read_bytes()
+    if status == put:
+        return ()  # it will be as it was, whatever that was
+    before = Relations.read((done.directory / (change.copied or change.saved)).read_bytes())
+    installed, now = Relations.read(put), Relations.read(status)
+    later = dict(now.packages)
+    for name in before.packages.keys() | installed.packages.keys():
+        was, came = before.packages.get(name), installed.packages.get(name)
+        # Of what others made newer or took away since, nothing of ours is left to be undone.
+        if was == came or _version(came) != _version(now.packages.get(name)):
+            continue
+        if was is None:
+            del later[name]
+        else:
+            later[name] = was
+    return tuple(f"{name} {what}" for name, what in sorted(broken(now, Relations(later), _compare)))
+
+
+def _version(fields: Mapping[str, str] | None) -> str:
+    return fields.get("Version", "") if fields is not None else ""
+
+
+@cache
+def _compare(version: str, relation: str, other: str) -> bool:
+    """As dpkg orders versions."""
+    done = subprocess.run(["dpkg", "--compare-versions", version, relation, other], check=False, capture_output=True)
+    return done.returncode == 0
