@@ -41,6 +41,7 @@ def test_a_recording(pratique, kept: Path) -> None:  # type: ignore[no-untyped-d
     assert "toolbar  100  undesirable  (brought along by player, ran /tmp/x/toolbar)" in ran.out
     assert "not by_package_manager: no, by_package_manager is true" in ran.out
     assert "without shell-startup the total is 0: clean" in ran.out
+    assert "        because ATT&CK T1546.004; Google" in ran.out
     assert "\x1b" not in ran.out
 
 
@@ -58,6 +59,7 @@ def test_a_report_is_explained_without_its_recording(pratique, kept: Path, tmp_p
     kept.unlink()
     ran = pratique("policy", "explain", report)
     assert ran.code == 0, ran.err
+    assert "        because ATT&CK T1546.004; Google" in ran.out
     assert "without shell-startup the total is 0: clean" in ran.out
 
 

@@ -49,6 +49,7 @@ def number_lines(numbers: Sequence[Number], evidence: Mapping[str, Sequence[str]
         lines.append(f"{plain(number.weight) + times:>6}  {number.title}  ({number.action}, {number.where})")
         owner = f" of {printable(number.component)}" if number.component else ""
         lines.append(f"        adds {plain(number.adds)} to the total{told}; category {number.category}{owner}")
+        lines += [f"        because {printable(text)}" for text in number.because]
         lines += [f"        {printable(text)}" for text in number.triggers]
         events = evidence.get(number.action, [])
         lines += [f"          {printable(text)}" for text in events[:_SHOWN]]
