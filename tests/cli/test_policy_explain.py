@@ -71,6 +71,7 @@ def test_a_report_is_explained_without_its_recording(pratique, kept: Path, tmp_p
         ("net.listen port=80", "no action listens to net.listen"),
         ("service.add name=x", "\n\nno other action listens to service.add\n"),
         ("file.write path=/x size=10MiB", "size 10485760\n"),
+        ("file.mode path=/x mode=4755", 'file.mode path "/x", mode 4755\n'),
     ],
 )
 def test_an_event(pratique, event: str, expected: str) -> None:  # type: ignore[no-untyped-def]
@@ -88,6 +89,7 @@ def test_an_event(pratique, event: str, expected: str) -> None:  # type: ignore[
         (["--event", "call.nothing"], "no event kind 'call.nothing'"),
         (["--event", "file.write path=/x size=big"], "size is a number like 4096 or 10MiB; found 'big'"),
         (["--event", "file.write path=/x size=10s"], "size is a number like 4096 or 10MiB; found '10s'"),
+        (["--event", "file.mode path=/x mode=4855"], "file.mode: mode is written in octal, as in 4755; found '4855'"),
         (["--event", "file.write path=/x executable=1"], "executable is true or false; found '1'"),
         (["--event", "file.write path='/x"], "expected KIND FIELD=VALUE"),
         (["--event", ""], "expected KIND FIELD=VALUE ..., found nothing"),

@@ -50,7 +50,7 @@ def recording(path: Path) -> Recording:
 def event(text: str, vocabulary: Vocabulary, home: str) -> Event:
     """The event that `file.write path=~/.bashrc by_package_manager=true` speaks of.
 
-    A `~` that begins a path is `home`. `component`, `process` and `time` can be given like fields. Raises `UsageError`.
+    A `~` that begins a path is `home`; the mode of a file is octal. `component`, `process` and `time` can be given like fields. Raises `UsageError`.
     """
     from pratique.events import Event
     from pratique.policy.nearest import did_you_mean, listed
@@ -92,6 +92,7 @@ def event(text: str, vocabulary: Vocabulary, home: str) -> Event:
 
 def _value(kind: str, name: str, field: Field, text: str, home: str) -> FieldValue:
     from pratique.policy.paths import expand_home
+    from pratique.policy.wording import is_mode
 
     match field.value:
         case "flag":
@@ -100,8 +101,12 @@ def _value(kind: str, name: str, field: Field, text: str, home: str) -> FieldVal
             return text.lower() == "true"
         case "number" | "size" | "duration":
             try:
+                if is_mode(kind, name):
+                    return int(text.removeprefix("0o"), 8)
                 return float(text) if "." in text else int(text, 0)
             except ValueError:
+                if is_mode(kind, name):
+                    raise UsageError(f"{kind}: {name} is written in octal, as in 4755; found {text!r}") from None
                 return _measured(kind, name, field, text)
         case "path":
             return expand_home(text, home)
