@@ -46,8 +46,8 @@ def report(added: str, *, lines: tuple[str, ...] = (), command: tuple[str, ...] 
         ),
     )  # fmt: skip
     finding = Finding(
-        action="shell-startup", title="Runs itself", weight=100, component="sh", evidence=(1, 2), where=Location("p", 1),
-        because=("ATT&CK T1546.004", "nobody asked for it"),
+        action="shell-startup", title="Runs itself", weight=100, component="sh", evidence=(1, 2),
+        where=Location("p", 1), because=("ATT&CK T1546.004", "nobody asked for it"),
     )  # fmt: skip
     verdict = judge([finding], components=["sh"], method=Method(), threshold=100, decide=Decide())
     return make(recording, Policy(name="baseline", version="1"), verdict)

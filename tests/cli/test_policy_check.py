@@ -34,7 +34,8 @@ def test_errors_are_shown_and_the_exit_code_is_3(pratique: Any, tmp_path: Path) 
         "  |\n"
         '  = help: did you mean "file.write"?\n'
         "\n"
-        "1 error in 1 file; nothing was loaded, no policy was ever loaded on this machine\n"
+        "1 error in 1 file; nothing was loaded, no policy was ever loaded on this machine: the shipped "
+        "baseline 1.0.0 is in force\n"
     )
 
 

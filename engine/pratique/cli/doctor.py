@@ -164,9 +164,10 @@ def _configured(role_file: Path | None) -> Iterator[Check]:
     places = [Path(place) for place in host.role.policies]
     in_force = policies.in_force(vocabulary, name=host.role.policy or None, directories=places)
     name = f"{in_force.policy.name} {in_force.policy.version}".strip()
-    detail = name if not in_force.problems else f"{name} is still in force; the files have errors:\n{in_force.problems}"
-    mend = host_notes.mend_of_policy(host.role, role_file) or "pratique policy check" if in_force.problems else ""
-    yield Check(name="policy", ok=not in_force.problems, needed=False, detail=detail, mend=mend)
+    wrong = in_force.wrong
+    detail = name if wrong is None else f"{name} is in force instead of what cannot be loaded:\n{in_force.problems}"
+    mend = host_notes.mend_of_policy(host.role, role_file) or "pratique policy check" if wrong else ""
+    yield Check(name="policy", ok=wrong is None, needed=False, detail=detail, mend=mend)
     if unobserved := in_force.policy.plan.kinds - host.observed_kinds():
         yield Check(name="observed", ok=False, needed=False, detail=listening.sentence(unobserved),
                     mend=listening.mend(host, unobserved, role_file))  # fmt: skip

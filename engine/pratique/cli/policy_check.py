@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
+    from pratique.events import Vocabulary
     from pratique.policies import Outcome
 
 _EPILOG: Final = """\
@@ -45,11 +46,11 @@ def run(args: argparse.Namespace) -> int:
         return 0 if outcome.good else 3
     if outcome.diagnostics:
         print(outcome.rendered(colour=_wants_colour()), end="\n\n")
-    print(_summary(outcome))
+    print(_summary(outcome, vocabulary))
     return 0 if outcome.good else 3
 
 
-def _check(paths: list[Path], vocabulary: Any, observed: set[str]) -> Outcome:
+def _check(paths: list[Path], vocabulary: Vocabulary, observed: set[str]) -> Outcome:
     from pratique import policies, rolefile
 
     role = rolefile.current()
@@ -63,16 +64,15 @@ def _wants_colour() -> bool:
     return sys.stdout.isatty() and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
 
 
-def _summary(outcome: Outcome) -> str:
+def _summary(outcome: Outcome, vocabulary: Vocabulary) -> str:
     """`12 actions in 4 files: good`, or what keeps it from being loaded."""
     from pratique import policies
     from pratique.policy.diagnostics import counted
 
     files = counted(len(outcome.files), "file")
     if not outcome.good:
-        held = policies.last_good()
-        still = policies.still_in_force(held) if held else "no policy was ever loaded on this machine"
-        return f"{outcome.summary()}; nothing was loaded, {still}"
+        held = policies.last_good(vocabulary)
+        return f"{outcome.summary()}; nothing was loaded, {policies.still_in_force(held)}"
     actions = {(action.policy, action.name) for policy in outcome.policies.values() for action in policy.actions}
     warnings = f" ({counted(len(outcome.diagnostics), 'warning')})" if outcome.diagnostics else ""
     return f"{counted(len(actions), 'action')} in {files}: good{warnings}"

@@ -76,7 +76,7 @@ def _recording(path: Path, policy_files: list[Path]) -> tuple[dict[str, Any], li
     from pratique.policy.compile import compile_policy
 
     kept = chosen.recording(path)
-    policy = chosen.policy(policy_files, Host.open())
+    policy = chosen.sound_policy(policy_files, Host.open())
     compiled = compile_policy(policy, home=kept.home)
     verdict = judging.judge(compiled, kept)
     explanation = explain.explain(compiled, kept.events, verdict, judging.circumstances(kept))
@@ -116,7 +116,7 @@ def _report(path: Path, policy_files: list[Path]) -> tuple[dict[str, Any], list[
     report = _read_report(path)
     if report.verdict is None:
         raise UsageError(f"{path}: this session was never judged (it ended: {report.ended})")
-    policy = chosen.policy(policy_files, Host.open())
+    policy = chosen.sound_policy(policy_files, Host.open())
     same = (policy.name, policy.version) == (report.policy["name"], report.policy["version"])
     decide = policy.decide if same or policy_files else _default_decide()
     verdict = judge(
@@ -209,7 +209,7 @@ def _event(text: str, policy_files: list[Path]) -> tuple[dict[str, Any], list[st
     host = Host.open()
     home = str(Path.home())
     event = chosen.event(text, host.vocabulary(), home)
-    policy = chosen.policy(policy_files, host)
+    policy = chosen.sound_policy(policy_files, host)
     compiled = compile_policy(policy, home=home)
     verdict = compiled.verdict([event], components=[event.component])
     numbers = explain.numbers(verdict, policy.decide, explain.met_triggers(compiled, [event], Circumstances()))

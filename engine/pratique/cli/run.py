@@ -156,7 +156,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _run(args: argparse.Namespace, print_document: Callable[[bytes], None]) -> int:
-    from pratique import history, policies, recording
+    from pratique import history, recording
     from pratique import report as reporting
     from pratique import run as running
     from pratique.cli.face import TerminalFace
@@ -168,13 +168,10 @@ def _run(args: argparse.Namespace, print_document: Callable[[bytes], None]) -> i
     if args.policy:
         policy = chosen.policy(args.policy, host)
     else:
-        in_force = policies.in_force(
-            host.vocabulary(), name=host.role.policy or None, directories=[Path(place) for place in host.role.policies]
-        )
-        policy = in_force.policy
-        if in_force.problems:
-            print(in_force.problems, file=sys.stderr)
-            notes = ("the policy files have errors; the last good policy is in force",)
+        held = chosen.in_force(host)
+        policy = held.policy
+        if held.reason:
+            notes = (f"{held.reason}; the {'last good' if held.since else 'shipped'} policy is in force",)
     attended = sys.stdin.isatty() and sys.stderr.isatty()
     face = TerminalFace(host, quiet=args.json == "-", lent=attended)
     options = running.Options(
