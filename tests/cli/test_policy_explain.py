@@ -63,6 +63,18 @@ def test_a_report_is_explained_without_its_recording(pratique, kept: Path, tmp_p
     assert "without shell-startup the total is 0: clean" in ran.out
 
 
+def test_a_past_session_is_explained_by_its_id(pratique, kept: Path, state: Path) -> None:  # type: ignore[no-untyped-def]
+    session = pratique("replay", kept, "--json").out.replace('"id": "1"', '"id": "7f3a0000"')
+    (state / "history").mkdir(mode=0o700)
+    (state / "history" / "7f3a0000.json").write_text(session)
+    ran = pratique("policy", "explain", "7f3a")
+    assert ran.code == 0, ran.err
+    assert "without shell-startup the total is 0: clean" in ran.out
+    assert "no session begins with 'beef'\n  sessions: 7f3a0000" in pratique("policy", "explain", "beef").err
+    ran = pratique("replay", "7f3a")
+    assert (ran.code, "`pratique show 7f3a`" in ran.err, "--record FILE" in ran.err) == (2, True, True)
+
+
 @pytest.mark.parametrize(
     ("event", "expected"),
     [
@@ -93,7 +105,7 @@ def test_an_event(pratique, event: str, expected: str) -> None:  # type: ignore[
         (["--event", "file.write path=/x executable=1"], "executable is true or false; found '1'"),
         (["--event", "file.write path='/x"], "expected KIND FIELD=VALUE"),
         (["--event", ""], "expected KIND FIELD=VALUE ..., found nothing"),
-        ([], "expected a recording, a report or --event"),
+        ([], "expected a recording, a report, the id of a session or --event"),
         (["/nonexistent.rec"], "cannot read /nonexistent.rec"),
         (["/etc/hostname"], "/etc/hostname:1:"),
     ],

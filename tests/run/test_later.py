@@ -55,6 +55,8 @@ def test_what_is_discarded_is_gone(scene, command, kept):
     assert (done.code, done.json) == (0, {"discarded": [kept]})
     assert command("discard", kept).code == 2
     assert command("discard", "--all").out == "no session is kept\n"
+    assert "discarded   setup.sh" in command("history").out
+    assert command("show", kept).out.endswith("\n\nkept, and discarded since: nothing is installed\n")
     assert scene.left() == []
 
 
@@ -68,6 +70,7 @@ def test_a_kept_session_stays_when_the_machine_changed(scene, command, kept):
 
 def test_a_kept_session_that_is_refused_is_gone(scene, command, kept):
     assert command("commit", "--refuse", kept).code == 11
+    assert command("show", kept).out.endswith("\n\nrefused: nothing is installed\n")
     assert scene.left() == []
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
@@ -78,7 +79,15 @@ def recording(path: Path) -> Recording:
     except recordings.RecordingError as error:
         raise UsageError(str(error)) from None
     except OSError as error:
-        raise UsageError(f"cannot read {path}: {error.strerror}") from None
+        hint = "`pratique run --record FILE` makes a recording"
+        if is_past(path):
+            hint = f"of a past session there is the report: `pratique show {path}`; {hint}"
+        raise UsageError(f"cannot read {path}: {error.strerror}", hint=hint) from None
+
+
+def is_past(path: Path) -> bool:
+    """Whether this is no file, and could be the id of a past session."""
+    return re.fullmatch("[0-9a-f]{1,8}", str(path)) is not None and not path.exists()
 
 
 def event(text: str, vocabulary: Vocabulary, home: str) -> Event:

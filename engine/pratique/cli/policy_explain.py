@@ -17,13 +17,15 @@ if TYPE_CHECKING:
 
 _EPILOG: Final = """\
 A recording is judged again by the policy; a report is explained from what it says, so that it needs no recording, but
-cannot tell what nearly counted. Near misses are actions of which something telling held, and not all.
+cannot tell what nearly counted. The id of a past session (the first letters are enough) stands for its report. Near
+misses are actions of which something telling held, and not all.
 
 exit codes: 0 explained, 2 no recording, report or event, 3 invalid policy
 
 examples:
   pratique policy explain setup.rec
   pratique policy explain report.json
+  pratique policy explain 7f3a
   pratique policy explain setup.rec --policy ours.policy --json
   pratique policy explain --event 'file.write path=~/.bashrc'
   pratique policy explain --event 'file.write path=/etc/cron.d/x by_package_manager=true'
@@ -32,19 +34,26 @@ examples:
 
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.epilog = _EPILOG
-    parser.add_argument("session", nargs="?", type=Path, metavar="RECORDING|REPORT", help="what to explain")
+    parser.add_argument("session", nargs="?", type=Path, metavar="RECORDING|REPORT|ID", help="what to explain")
     parser.add_argument("--event", metavar="'KIND FIELD=VALUE ...'", help="explain what one event would be")
     chosen.policy_option(parser, judge="explain")
     parser.add_argument("--json", action="store_true", help="print one JSON document")
 
 
 def run(args: argparse.Namespace) -> int:
+    from pratique import history
+
     if (args.session is None) == (args.event is None):
-        raise UsageError("expected a recording, a report or --event", hint="see `pratique policy explain --help`")
+        raise UsageError(
+            "expected a recording, a report, the id of a session or --event",
+            hint="see `pratique policy explain --help`",
+        )
     if args.event is not None:
         document, lines = _event(args.event, args.policy)
+    elif chosen.is_past(args.session):
+        document, lines = _report(history.load(str(args.session)), str(args.session), args.policy)
     elif _is_report(args.session):
-        document, lines = _report(args.session, args.policy)
+        document, lines = _report(_read_report(args.session), str(args.session), args.policy)
     else:
         document, lines = _recording(args.session, args.policy)
     if args.json:
@@ -107,15 +116,14 @@ def _recording(path: Path, policy_files: list[Path]) -> tuple[dict[str, Any], li
 # -- a report ---------------------------------------------------------------------------------------------------------
 
 
-def _report(path: Path, policy_files: list[Path]) -> tuple[dict[str, Any], list[str]]:
+def _report(report: Report, named: str, policy_files: list[Path]) -> tuple[dict[str, Any], list[str]]:
     from pratique.cli import explained
     from pratique.host import Host
     from pratique.policy import explain, wording
     from pratique.policy.score import judge
 
-    report = _read_report(path)
     if report.verdict is None:
-        raise UsageError(f"{path}: this session was never judged (it ended: {report.ended})")
+        raise UsageError(f"{named}: this session was never judged (it ended: {report.ended})")
     policy = chosen.sound_policy(policy_files, Host.open())
     same = (policy.name, policy.version) == (report.policy["name"], report.policy["version"])
     decide = policy.decide if same or policy_files else _default_decide()
