@@ -148,7 +148,7 @@ def watch(
             *quarantine.notes,
             *summary.notes(spec.place / log.NAME),
             *reaching.notes(merged.events, network.mode),
-            *outcomes.notes(merged.events),
+            *outcomes.notes(merged.events, whose.processes, host.vocabulary()),
             *probes.notes(merged.events, whose.processes),
             *rights.notes(merged.events),
             *blind,
