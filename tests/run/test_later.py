@@ -41,6 +41,7 @@ def kept(scene):
 def test_what_is_kept_is_not_installed_and_is_by_commit(scene, command, kept):
     assert (scene.home / ".settings").read_text() == "old\n"
     assert "kept" in command("history").out
+    assert command("discard", "--list").out.startswith(kept)
     done = command("commit", kept[:4])
     assert done.code == 0, done.err
     assert done.out.rstrip().endswith(f"`pratique undo {kept}` takes it back")
@@ -54,7 +55,7 @@ def test_what_is_discarded_is_gone(scene, command, kept):
     done = command("discard", kept, "--json")
     assert (done.code, done.json) == (0, {"discarded": [kept]})
     assert command("discard", kept).code == 2
-    assert command("discard", "--all").out == "no session is kept\n"
+    assert command("discard", "--all").out == command("discard", "--list").out == "no session is kept\n"
     assert "discarded   setup.sh" in command("history").out
     assert command("show", kept).out.endswith("\n\nkept, and discarded since: nothing is installed\n")
     assert scene.left() == []
