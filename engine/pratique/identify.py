@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pratique import standing
 from pratique.decisions import Decisions
-from pratique.errors import UsageError
+from pratique.errors import CannotError, PratiqueError, UsageError
 from pratique.hookspecs import Facts, Opinion
 from pratique.opened import Opened, regular_file
 from pratique.policy.model import Reputation, Trust
@@ -86,7 +86,7 @@ def _file(host: Host, typed: tuple[str, ...], trust: Trust, origin: str | None) 
     with regular_file(typed[0]) as file:
         facts = _facts(host, file, trust)
         if facts.kind is None:
-            raise _not_a_program(file)
+            raise _not_a_program(file, host)
         if facts.kind in ("elf", "appimage") and not file.executable:
             # A script is run by its interpreter; a binary only by the kernel, which asks for this bit.
             raise UsageError(f"{typed[0]} is a program, but not executable", hint=f"chmod +x {typed[0]}")
@@ -148,8 +148,18 @@ def _is_text(head: bytes) -> bool:
     return b"\0" not in head
 
 
-def _not_a_program(file: Opened) -> UsageError:
+def _not_a_program(file: Opened, host: Host) -> PratiqueError:
     head = file.head()
+    if not host.implementations("launch"):
+        return CannotError(
+            f"no plugin that runs here can start a program, so {file.typed} was not looked at",
+            hint="`pratique plugins` says why each is off; `pratique doctor` what mends it",
+        )
+    if head.startswith(b"#!"):
+        return CannotError(
+            f"{file.typed} is a script, and no plugin that runs here knows scripts",
+            hint="`pratique plugins` lists the plugins; the shipped one for scripts is called script",
+        )
     start = head[:512].lstrip().lower()
     if start.startswith((b"<!doctype html", b"<html", b"<?xml")):
         return UsageError(

@@ -176,12 +176,16 @@ def _configured(role_file: Path | None) -> Iterator[Check]:
 def _plugins(host: Host, role_file: Path | None) -> Iterator[Check]:
     """What failed, together where it is one distribution's and for one reason: the lack is one, and so is its mend."""
     from pratique.cli import listening
+    from pratique.host.installed import OURS
 
     starts = bool(host.implementations("launch"))
+    ours = listening.allowed(host.role, OURS)
     failed: dict[tuple[str, str], list[str]] = {}
     for plugin in host.plugins():
-        if plugin.state == "failed" or plugin.errors:
+        without_ours = plugin.state == "off" and plugin.distribution == OURS and not ours  # hardly meant
+        if plugin.state == "failed" or plugin.errors or without_ours:
             why = "; ".join(failure.message for failure in host.failures() if failure.plugin == plugin.name)
+            why = why or plugin.why
             failed.setdefault((plugin.distribution, why), []).append(plugin.name)
     for (distribution, why), names in failed.items():
         one = len(names) == 1
