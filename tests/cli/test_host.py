@@ -82,6 +82,15 @@ def test_check_shows_the_mistakes_and_exits_3(pratique, tmp_path):
     assert "disabel" in told.json["error"]
 
 
+def test_a_file_that_is_no_role_file_is_not_quoted_as_a_whole(pratique, tmp_path):
+    file = tmp_path / "passwd"
+    file.write_text("root:x:0:0:root:/root:/bin/bash\n" * 200)
+    done = pratique("host", "check", file)
+    assert done.code == 3
+    assert "expected keys such as `role: laptop`, found 'root:x:0:0" in done.err
+    assert max(map(len, done.err.splitlines())) < 200
+
+
 def test_check_mentions_what_is_not_installed_here(pratique, tmp_path):
     file = tmp_path / "other.yaml"
     file.write_text("plugins: {use: [effects, nowhere], allow: [elsewhere]}\n")

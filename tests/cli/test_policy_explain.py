@@ -63,6 +63,14 @@ def test_a_report_is_explained_without_its_recording(pratique, kept: Path, tmp_p
     assert "without shell-startup the total is 0: clean" in ran.out
 
 
+def test_what_is_counted_is_shown_when_it_is_asked_for(pratique) -> None:  # type: ignore[no-untyped-def]
+    event = "--event", "file.write path=~/.bashrc"
+    brief, full = pratique("policy", "explain", *event).out, pratique("policy", "explain", "--all", *event).out
+    assert "other actions listen to file.write and were not met; `--all` says why" in brief
+    assert full.endswith("\n\nno other action listens to file.write\n")
+    assert full.count(": no, ") > brief.count(": no, ")
+
+
 def test_a_past_session_is_explained_by_its_id(pratique, kept: Path, state: Path) -> None:  # type: ignore[no-untyped-def]
     session = pratique("replay", kept, "--json").out.replace('"id": "1"', '"id": "7f3a0000"')
     (state / "history").mkdir(mode=0o700)

@@ -28,6 +28,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "path", nargs="*", type=Path, metavar="PATH", help="files or directories (default: what is in force)"
     )
+    parser.add_argument("--all", action="store_true", help="show every error and warning, not only the first ones")
     parser.add_argument("--json", action="store_true", help="print one JSON document")
 
 
@@ -45,7 +46,7 @@ def run(args: argparse.Namespace) -> int:
         sys.stdout.write(msgspec.json.format(msgspec.json.encode(_document(outcome)), indent=2).decode() + "\n")
         return 0 if outcome.good else 3
     if outcome.diagnostics:
-        print(outcome.rendered(colour=_wants_colour()), end="\n\n")
+        print(outcome.rendered(colour=_wants_colour(), every=args.all), end="\n\n")
     print(_summary(outcome, vocabulary))
     return 0 if outcome.good else 3
 

@@ -37,6 +37,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("session", nargs="?", type=Path, metavar="RECORDING|REPORT|ID", help="what to explain")
     parser.add_argument("--event", metavar="'KIND FIELD=VALUE ...'", help="explain what one event would be")
     chosen.policy_option(parser, judge="explain")
+    parser.add_argument("--all", action="store_true", help="show every event and every miss, not only the first ones")
     parser.add_argument("--json", action="store_true", help="print one JSON document")
 
 
@@ -49,13 +50,13 @@ def run(args: argparse.Namespace) -> int:
             hint="see `pratique policy explain --help`",
         )
     if args.event is not None:
-        document, lines = _event(args.event, args.policy)
+        document, lines = _event(args.event, args.policy, args.all)
     elif chosen.is_past(args.session):
-        document, lines = _report(history.load(str(args.session)), str(args.session), args.policy)
+        document, lines = _report(history.load(str(args.session)), str(args.session), args.policy, args.all)
     elif _is_report(args.session):
-        document, lines = _report(_read_report(args.session), str(args.session), args.policy)
+        document, lines = _report(_read_report(args.session), str(args.session), args.policy, args.all)
     else:
-        document, lines = _recording(args.session, args.policy)
+        document, lines = _recording(args.session, args.policy, args.all)
     if args.json:
         import msgspec
 
@@ -77,7 +78,7 @@ def _is_report(path: Path) -> bool:
 # -- a recording ------------------------------------------------------------------------------------------------------
 
 
-def _recording(path: Path, policy_files: list[Path]) -> tuple[dict[str, Any], list[str]]:
+def _recording(path: Path, policy_files: list[Path], every: bool) -> tuple[dict[str, Any], list[str]]:
     from pratique import judging
     from pratique.cli import explained
     from pratique.host import Host
@@ -106,7 +107,7 @@ def _recording(path: Path, policy_files: list[Path]) -> tuple[dict[str, Any], li
         number.action: [events.get(seq, f"event {seq}") for seq in number.evidence] for number in explanation.numbers
     }
     lines = [explained.headline(policy.name, policy.version, verdict)]
-    lines += explained.number_lines(explanation.numbers, evidence)
+    lines += explained.number_lines(explanation.numbers, evidence, every=every)
     lines += explained.component_lines(components)
     lines += explained.miss_lines(explanation.misses, "nearly:")
     lines += explained.change_lines(explanation.changes, verdict)
@@ -116,7 +117,7 @@ def _recording(path: Path, policy_files: list[Path]) -> tuple[dict[str, Any], li
 # -- a report ---------------------------------------------------------------------------------------------------------
 
 
-def _report(report: Report, named: str, policy_files: list[Path]) -> tuple[dict[str, Any], list[str]]:
+def _report(report: Report, named: str, policy_files: list[Path], every: bool) -> tuple[dict[str, Any], list[str]]:
     from pratique.cli import explained
     from pratique.host import Host
     from pratique.policy import explain, wording
@@ -153,7 +154,7 @@ def _report(report: Report, named: str, policy_files: list[Path]) -> tuple[dict[
         action.name: [wording.event(event.kind, event.fields) for event in action.evidence] for action in report.actions
     }
     lines = [explained.headline(report.policy["name"], report.policy["version"], verdict)]
-    lines += explained.number_lines(numbers, evidence)
+    lines += explained.number_lines(numbers, evidence, every=every)
     lines += explained.component_lines(components)
     lines += explained.change_lines(changes, verdict)
     if not actions:
@@ -207,7 +208,7 @@ def _finding(action: ActionPart) -> Finding:
 # -- one event --------------------------------------------------------------------------------------------------------
 
 
-def _event(text: str, policy_files: list[Path]) -> tuple[dict[str, Any], list[str]]:
+def _event(text: str, policy_files: list[Path], every: bool) -> tuple[dict[str, Any], list[str]]:
     from pratique.cli import explained
     from pratique.host import Host
     from pratique.policy import explain, wording
@@ -235,7 +236,7 @@ def _event(text: str, policy_files: list[Path]) -> tuple[dict[str, Any], list[st
         lines += [f"is evidence of, by {policy.name} {policy.version}:", *explained.number_lines(numbers, {})]
     else:
         lines.append(f"is evidence of nothing, by {policy.name} {policy.version}")
-    near = [miss for miss in misses if miss.near]
+    near = [miss for miss in misses if miss.near or every]
     lines += explained.miss_lines(near, "nearly:", with_event=False)
     lines += ["", explained.listeners(len(misses) - len(near), len(near), event.kind, met=bool(numbers))]
     return document, lines
