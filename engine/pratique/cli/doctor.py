@@ -12,7 +12,7 @@ import sys
 import textwrap
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
@@ -20,9 +20,6 @@ from pratique.errors import CannotError, PratiqueError
 
 if TYPE_CHECKING:
     from pratique.host import Host
-
-#: Bytes a session may well need: an unpacked program and the pre-images of what it changes.
-LEAST_SPACE: Final = 512 * 1024 * 1024
 
 #: Program -> (the package that brings it, what is missing without it).
 _TOOLS: Final = {
@@ -140,10 +137,6 @@ def _state() -> Iterator[Check]:
         name="state directory", ok=writable, detail=str(place) + ("" if writable else " cannot be written"),
         mend="" if writable else f"chown {os.geteuid()} {place}, or name another in PRATIQUE_STATE",
     )  # fmt: skip
-    free = shutil.disk_usage(place).free
-    roomy = free >= LEAST_SPACE
-    yield Check(name="free space", ok=roomy, needed=False, detail=f"{free // 1024**2} MiB free in {place}",
-                mend="" if roomy else f"make {LEAST_SPACE // 1024**2} MiB free, or move PRATIQUE_STATE")  # fmt: skip
 
 
 def _configured(role_file: Path | None) -> Iterator[Check]:
@@ -210,7 +203,9 @@ def _print(checks: list[Check]) -> None:
         state = "ok" if check.ok else "missing" if check.needed else "without"
         lead, indent = f"{state:<9}{check.name:<{width}}", " " * (9 + width)
         first, *more = check.detail.splitlines() or [""]
-        print(textwrap.fill(first, columns, initial_indent=lead, subsequent_indent=indent) if first else lead)
+        # A path longer than the line is left whole: the terminal breaks it, and it can be copied.
+        whole: dict[str, Any] = {"break_long_words": False, "break_on_hyphens": False}
+        print(textwrap.fill(first, columns, initial_indent=lead, subsequent_indent=indent, **whole) if first else lead)
         for line in more:
             print(indent + line)
         if check.mend and not check.ok:
