@@ -72,6 +72,8 @@ def test_where_it_came_from(host: Host, installer: Installer) -> None:
     os.setxattr(path, "user.xdg.origin.url", b"https://example.org/a")
     assert identify(host, str(path)).origin == "https://example.org/a"
     assert identify(host, str(path), origin="https://example.net/b").origin == "https://example.net/b"
+    os.setxattr(path, "user.xdg.origin.url", b"https://ann:secret@example.org/a?b=c@d")
+    assert identify(host, str(path)).origin == "https://example.org/a?b=c@d"
 
 
 def test_the_owner_of_an_installed_file(host: Host) -> None:

@@ -11,6 +11,7 @@ import codecs
 import hashlib
 import json
 import os
+import re
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -99,7 +100,7 @@ def _file(host: Host, typed: tuple[str, ...], trust: Trust, origin: str | None) 
             name=_one_line(facts.name or file.path.name) or "",
             signer=facts.signer,
             owner=facts.owner,
-            origin=_one_line(origin if origin is not None else facts.origin),
+            origin=_origin(origin, facts),
             facts=facts.facts,
         )
         file.check_unchanged()
@@ -137,6 +138,20 @@ def _one_line(text: str | None) -> str | None:
     if text is None:
         return None
     return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text[:LONGEST_FACT])
+
+
+def without_user(url: str) -> str:
+    """An address without the name and the password that may stand in it: reports are shown, kept and handed on.
+
+    >>> without_user("https://ann:secret@example.org/x@y"), without_user("https://example.org/x@y")
+    ('https://example.org/x@y', 'https://example.org/x@y')
+    """
+    return re.sub(r"^([A-Za-z][A-Za-z0-9+.-]*://)[^/?#]*@", r"\1", url)
+
+
+def _origin(given: str | None, facts: Facts) -> str | None:
+    origin = given if given is not None else facts.origin
+    return None if origin is None else _one_line(without_user(origin))
 
 
 def _is_text(head: bytes) -> bool:
@@ -250,7 +265,7 @@ def _command(
         name=_one_line(" ".join(typed)) or "",
         signer=facts.signer,
         owner=facts.owner,
-        origin=_one_line(origin if origin is not None else facts.origin),
+        origin=_origin(origin, facts),
         facts={**facts.facts, **ours},
     )
     return subject, (program_sha256, *files.values())

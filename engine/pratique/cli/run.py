@@ -141,6 +141,9 @@ def _seconds(text: str) -> float:
 
 def _url(text: str) -> str:
     """What a policy's lists of origins are compared with: its scheme and host must be there to be found."""
+    from pratique.identify import without_user
+
+    text = without_user(text)
     scheme, between, rest = text.partition("://")
     if not (between and scheme.isalpha() and rest.strip("/")) or any(char.isspace() for char in text):
         raise argparse.ArgumentTypeError(f"expected an address such as https://example.org/setup.run; found {text!r}")
@@ -267,6 +270,20 @@ def _check_outputs(args: argparse.Namespace) -> None:
                 f"{option}: cannot write {file or 'to a file without a name'}",
                 hint="name a file in a directory that exists and is yours",
             )
+        if there and option == "--record" and not _may_be_replaced(Path(path)):
+            raise UsageError(
+                f"--record: {file} is there already, and is no recording", hint="name another file, or remove that one"
+            )
+
+
+def _may_be_replaced(path: Path) -> bool:
+    """Whether nothing but a recording is lost with this file."""
+    from pratique import recording
+
+    try:
+        return path.stat().st_size == 0 or recording.begins_as_one(path)
+    except OSError:
+        return False
 
 
 def _takes_files(directory: str) -> bool:
