@@ -12,10 +12,11 @@ from signing import Maker
 
 from pratique import Facts, Signer
 from pratique.decisions import Decisions
-from pratique.errors import UsageError
+from pratique.errors import CannotError, UsageError
 from pratique.host import Host
 from pratique.identify import identify, united
 from pratique.policy.model import HashList, Trust, TrustedSigner
+from pratique_launchers import npm
 
 Installer = Callable[[str], Path]
 
@@ -71,6 +72,8 @@ def test_where_it_came_from(host: Host, installer: Installer) -> None:
     os.setxattr(path, "user.xdg.origin.url", b"https://example.org/a")
     assert identify(host, str(path)).origin == "https://example.org/a"
     assert identify(host, str(path), origin="https://example.net/b").origin == "https://example.net/b"
+    os.setxattr(path, "user.xdg.origin.url", b"https://ann:secret@example.org/a?b=c@d")
+    assert identify(host, str(path)).origin == "https://example.org/a?b=c@d"
 
 
 def test_the_owner_of_an_installed_file(host: Host) -> None:
@@ -114,6 +117,15 @@ def test_what_is_no_program_is_refused_with_what_it_is(
 ) -> None:
     (tmp_path / "setup").write_bytes(content)
     assert message in str(refused(host, str(tmp_path / "setup")))
+
+
+def test_a_script_that_no_plugin_knows_is_not_called_text_without_a_first_line(host: Host, tmp_path: Path) -> None:
+    script = tmp_path / "setup.sh"
+    script.write_text("#!/bin/sh\n")
+    with pytest.raises(CannotError, match=r"no plugin that runs here can start a program"):
+        identify(Host.of({}), str(script))
+    with pytest.raises(CannotError, match=r"setup\.sh is a script, and no plugin that runs here knows scripts"):
+        identify(Host.of({"npm": npm}), str(script))
 
 
 def test_the_text_of_a_hostile_file_cannot_steer_the_terminal(host: Host, tmp_path: Path) -> None:

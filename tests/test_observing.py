@@ -2,12 +2,14 @@
 
 import contextlib
 import os
+import re
 import threading
 import time
 
 import pytest
 
 from pratique import Event, EventKind, Field, hookimpl
+from pratique.errors import PratiqueError
 from pratique.host import Host
 from pratique.merging import merge
 from pratique.observing import LONGEST_TEXT, Observers
@@ -189,6 +191,19 @@ def test_an_observer_that_raises_keeps_what_it_saw_and_harms_no_other(raised):
     assert type(raised).__name__ in runs["bad"].error
     assert runs["good"].state == "ok"
     assert [failure.plugin for failure in host.failures()] == ["bad"]
+
+
+def test_an_error_of_ours_is_told_in_its_own_words_and_any_other_with_its_place():
+    def watching(error):
+        yield from ()
+        raise error
+
+    runs = watch({
+        "ours": observer(lambda session: watching(PratiqueError("the companion x ended before the program did"))),
+        "other": observer(lambda session: watching(ValueError("broken"))),
+    })[1]  # fmt: skip
+    assert (runs["ours"].state, runs["ours"].error) == ("failed", "the companion x ended before the program did")
+    assert re.fullmatch(r"ValueError: broken \(test_observing\.py:\d+\)", runs["other"].error)
 
 
 def test_an_observer_that_hangs_is_left_behind():

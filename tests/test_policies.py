@@ -89,6 +89,10 @@ def test_where_nothing_was_ever_loaded_the_shipped_policy_holds_and_the_problem_
     held = policies.in_force(VOCABULARY)
     assert held.policy.name == "baseline"
     assert "P0101" in held.problems
+    still = "no policy was ever loaded on this machine: the shipped baseline 1.0.0 is in force"
+    assert held.problems.endswith(f"; nothing was loaded, {still}")
+    again = policies.in_force(VOCABULARY)
+    assert (again.since, again.problems) == (0, held.problems), "it is still not loaded, however often it is asked for"
 
 
 def test_what_was_checked_is_kept_for_the_owner_only_and_read_quickly(site: Path) -> None:

@@ -52,6 +52,15 @@ def kept(tmp_path: Path) -> Path:
     return tmp_path / "x.rec"
 
 
+def test_a_recording_is_known_by_its_beginning_and_nothing_else_is_taken_for_one(tmp_path: Path) -> None:
+    place, own = tmp_path / "x", tmp_path / "own.rec"
+    recording.write(WHOLE, own)
+    assert recording.begins_as_one(own)
+    for content in (b"text\n", b"{}", b"\x1f\x8b", gzip.compress(b"pratique.recording/"), b"\x1f\x8bdamaged"):
+        place.write_bytes(content)
+        assert not recording.begins_as_one(place)
+
+
 def test_what_was_written_is_read_back(kept):
     assert recording.read(kept) == WHOLE
 

@@ -11,6 +11,7 @@ import codecs
 import hashlib
 import json
 import os
+import re
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pratique import standing
 from pratique.decisions import Decisions
-from pratique.errors import UsageError
+from pratique.errors import CannotError, PratiqueError, UsageError
 from pratique.hookspecs import Facts, Opinion
 from pratique.opened import Opened, regular_file
 from pratique.policy.model import Reputation, Trust
@@ -86,7 +87,7 @@ def _file(host: Host, typed: tuple[str, ...], trust: Trust, origin: str | None) 
     with regular_file(typed[0]) as file:
         facts = _facts(host, file, trust)
         if facts.kind is None:
-            raise _not_a_program(file)
+            raise _not_a_program(file, host)
         if facts.kind in ("elf", "appimage") and not file.executable:
             # A script is run by its interpreter; a binary only by the kernel, which asks for this bit.
             raise UsageError(f"{typed[0]} is a program, but not executable", hint=f"chmod +x {typed[0]}")
@@ -99,7 +100,7 @@ def _file(host: Host, typed: tuple[str, ...], trust: Trust, origin: str | None) 
             name=_one_line(facts.name or file.path.name) or "",
             signer=facts.signer,
             owner=facts.owner,
-            origin=_one_line(origin if origin is not None else facts.origin),
+            origin=_origin(origin, facts),
             facts=facts.facts,
         )
         file.check_unchanged()
@@ -139,6 +140,20 @@ def _one_line(text: str | None) -> str | None:
     return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text[:LONGEST_FACT])
 
 
+def without_user(url: str) -> str:
+    """An address without the name and the password that may stand in it: reports are shown, kept and handed on.
+
+    >>> without_user("https://ann:secret@example.org/x@y"), without_user("https://example.org/x@y")
+    ('https://example.org/x@y', 'https://example.org/x@y')
+    """
+    return re.sub(r"^([A-Za-z][A-Za-z0-9+.-]*://)[^/?#]*@", r"\1", url)
+
+
+def _origin(given: str | None, facts: Facts) -> str | None:
+    origin = given if given is not None else facts.origin
+    return None if origin is None else _one_line(without_user(origin))
+
+
 def _is_text(head: bytes) -> bool:
     """Whether a file that begins so is text: UTF-8 without zero bytes; the last character may be cut off."""
     try:
@@ -148,8 +163,18 @@ def _is_text(head: bytes) -> bool:
     return b"\0" not in head
 
 
-def _not_a_program(file: Opened) -> UsageError:
+def _not_a_program(file: Opened, host: Host) -> PratiqueError:
     head = file.head()
+    if not host.implementations("launch"):
+        return CannotError(
+            f"no plugin that runs here can start a program, so {file.typed} was not looked at",
+            hint="`pratique plugins` says why each is off; `pratique doctor` what mends it",
+        )
+    if head.startswith(b"#!"):
+        return CannotError(
+            f"{file.typed} is a script, and no plugin that runs here knows scripts",
+            hint="`pratique plugins` lists the plugins; the shipped one for scripts is called script",
+        )
     start = head[:512].lstrip().lower()
     if start.startswith((b"<!doctype html", b"<html", b"<?xml")):
         return UsageError(
@@ -240,7 +265,7 @@ def _command(
         name=_one_line(" ".join(typed)) or "",
         signer=facts.signer,
         owner=facts.owner,
-        origin=_one_line(origin if origin is not None else facts.origin),
+        origin=_origin(origin, facts),
         facts={**facts.facts, **ours},
     )
     return subject, (program_sha256, *files.values())

@@ -141,6 +141,7 @@ class WithoutPart(Record, frozen=True, kw_only=True, omit_defaults=True):
     components: tuple[str, ...] = ()  # left out as a whole
     inseparable: dict[str, str] = {}  # components that cannot be left out, and why
     depending: tuple[str, ...] = ()  # what stays and needs something of what is left out
+    remaining: VerdictPart | None = None  # before the decision, where `components` were chosen: of all but these
 
 
 class ObserverPart(Record, frozen=True, kw_only=True):
@@ -254,11 +255,7 @@ def make(
             facts=subject.facts,
         ),
         policy={"name": policy.name, "version": policy.version},
-        verdict=None
-        if verdict is None
-        else VerdictPart(
-            verdict=verdict.verdict, total=verdict.total, threshold=verdict.threshold, method=str(verdict.method)
-        ),
+        verdict=None if verdict is None else verdict_part(verdict),
         actions=tuple(
             _action(finding, treatments.get(index, Treatment()), recording, processes)
             for index, finding in enumerate(findings)
@@ -295,6 +292,13 @@ def make(
         open=recording.open,
         without=without,
         notes=recording.notes,
+    )
+
+
+def verdict_part(verdict: Verdict) -> VerdictPart:
+    """The verdict as far as a report tells it."""
+    return VerdictPart(
+        verdict=verdict.verdict, total=verdict.total, threshold=verdict.threshold, method=str(verdict.method)
     )
 
 

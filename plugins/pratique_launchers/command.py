@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Final
 
@@ -16,6 +17,11 @@ ROOT_ONLY: Final = {
     "snap": {"install", "remove", "refresh"},
 }
 
+#: Those that ask before they change anything, and give up where nobody answers.
+ASK: Final = frozenset({"apt", "apt-get", "aptitude", "dnf", "yum", "zypper"})
+#: What makes them ask nothing.
+YES: Final = re.compile(r"(^| )(-[a-z]*y[a-z]*|--(assume-)?yes|--assumeyes|--non-interactive|-qq)( |$)")
+
 
 @hookimpl
 def launch(subject: Subject, request: Request) -> Launch | None:
@@ -23,9 +29,12 @@ def launch(subject: Subject, request: Request) -> Launch | None:
         return None
     program = Path(subject.path).name
     debian = program in ("apt", "apt-get", "aptitude", "dpkg")
+    words = subject.command[1:]
+    asks = program in ASK and not request.attended and not YES.search(" ".join(words))
     return Launch(
         command=(subject.path, *subject.command[1:]),
         environment={"DEBIAN_FRONTEND": "noninteractive"} if debian and not request.attended else {},
-        needs_root=not ROOT_ONLY.get(program, set()).isdisjoint(subject.command[1:]),
+        needs_root=not ROOT_ONLY.get(program, set()).isdisjoint(words),
         describe=f"command {program}",
+        hint=f"nobody was there to answer {program}: `-y` answers its questions" if asks else "",
     )

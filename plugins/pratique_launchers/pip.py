@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -83,12 +84,13 @@ def launch(subject: Subject, request: Request) -> Launch | None:
     shared: dict[str, Any] = {
         "environment": QUIET if request.attended else {**QUIET, "PIP_NO_INPUT": "1"},
         "describe": "Python package",
-        "hint": "if the environment is externally managed: use the pip of a virtual environment",
     }
     if "program" in subject.facts:
-        return Launch(command=(subject.path, *subject.command[1:]), **shared)
+        hint = failing(subject.path, subject.command)
+        return Launch(command=(subject.path, *subject.command[1:]), hint=hint, **shared)
     pip = "pip" if shutil.which("pip") else "pip3"
-    return Launch(command=(pip, "install", *request.arguments, subject.path), needs={pip: "python3-pip"}, **shared)
+    command = (pip, "install", *request.arguments, subject.path)
+    return Launch(command=command, needs={pip: "python3-pip"}, hint=failing(shutil.which(pip) or "", command), **shared)
 
 
 @hookimpl
@@ -97,3 +99,10 @@ def may_stay() -> list[MayStay]:
         MayStay(what="pip's cache", paths=("/**/.cache/pip", "/**/.cache/pip/**")),
         MayStay(what="directories of all Python packages", paths=("/**/{site,dist}-packages",)),
     ]
+
+
+def failing(program: str, words: Sequence[str]) -> str:
+    """What to do about it when this pip fails, as far as that can be known beforehand."""
+    if not (Path(program).parent.parent / "pyvenv.cfg").is_file():
+        return "if the environment is externally managed: use the pip of a virtual environment"
+    return "this pip is a virtual environment's, which has no --user: leave that out" if "--user" in words else ""

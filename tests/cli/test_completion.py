@@ -41,13 +41,46 @@ def test_bash_completes_options_and_verbs(complete):
     assert complete("pratique", "completion", "b") == ["bash"]
 
 
-@pytest.mark.parametrize("command", ["show", "undo", "commit", "discard", "history"])
-def test_bash_completes_the_ids_of_sessions(complete, pratique, tmp_path, monkeypatch, command):
+@pytest.fixture
+def on_the_path(monkeypatch):
     monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}:{os.environ['PATH']}")
+
+
+@pytest.mark.parametrize("command", ["show", "history"])
+def test_bash_completes_the_ids_of_sessions(complete, pratique, on_the_path, command):
     assert complete("pratique", command, "") == []
     session = pratique("run", "--refuse", "--json", "--", "true").json["id"]
     assert complete("pratique", command, "") == [session]
     assert complete("pratique", command, session[:3]) == [session]
+
+
+def test_bash_offers_only_the_sessions_a_command_can_do_something_with(complete, pratique, on_the_path, tmp_path):
+    assert [complete("pratique", command, "") for command in ("commit", "discard", "undo")] == [[], [], []]
+    script = tmp_path / "setup.sh"
+    script.write_text(f"#!/bin/sh\necho x > {tmp_path}/new\n")
+    script.chmod(0o755)
+    pratique("run", "--refuse", script)
+    kept = pratique("run", "--keep", "--json", script).json["id"]
+    installed = pratique("run", "--install", "--json", script).json["id"]
+    assert complete("pratique", "commit", "") == complete("pratique", "discard", "") == [kept]
+    assert complete("pratique", "undo", "") == [installed]
+
+
+def test_bash_completes_what_is_remembered_plugins_keys_and_sockets(complete, pratique, on_the_path, tmp_path):
+    assert complete("pratique", "decisions", "forget", "") == []
+    marked = pratique("decisions", "mark", "--json", "--undesirable", "0" * 64).json["id"]
+    assert complete("pratique", "decisions", "forget", "") == [marked]
+    assert complete("pratique", "run", "--disable", "termi") == ["terminal"]
+    assert complete("pratique", "host", "set", "plugins.d") == ["plugins.disable"]
+    assert complete("pratique", "run", "--give", "s") == ["session-bus", "system-bus", "ssh-agent"]
+
+
+def test_bash_completes_files_for_both_policies_and_commands_behind_two_dashes(complete, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "unsharp.policy").touch()
+    assert complete("pratique", "policy", "diff", "a.policy", "unsh") == ["unsharp.policy"]
+    assert complete("pratique", "run", "unsh") == ["unsharp.policy"]
+    assert set(complete("pratique", "run", "--", "unsh")) == {"unshare", "unsharp.policy"}
 
 
 @pytest.mark.parametrize("name", COMMANDS)

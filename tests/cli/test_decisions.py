@@ -92,7 +92,10 @@ def test_everything_is_forgotten_at_once(pratique: Pratique, remembered: str) ->
     [
         (("show", "0000"), "no decision has the id '0000'"),
         (("forget", "0000"), "no decision has the id '0000'"),
-        (("mark", "no-such-file", "--clean"), "no such file: no-such-file"),
+        (
+            ("mark", "no-such-file", "--clean"),
+            "no such file: no-such-file\n  name a file, or the SHA-256",
+        ),
         (("mark", "/", "--clean"), "/ is a directory"),
         (("mark", HASH), "one of the arguments --undesirable --clean is required"),
         (("forget",), "one of the arguments ID --all is required"),

@@ -46,8 +46,9 @@ def report(added: str, *, lines: tuple[str, ...] = (), command: tuple[str, ...] 
         ),
     )  # fmt: skip
     finding = Finding(
-        action="shell-startup", title="Runs itself", weight=100, component="sh", evidence=(1, 2), where=Location("p", 1)
-    )
+        action="shell-startup", title="Runs itself", weight=100, component="sh", evidence=(1, 2),
+        where=Location("p", 1), because=("ATT&CK T1546.004", "nobody asked for it"),
+    )  # fmt: skip
     verdict = judge([finding], components=["sh"], method=Method(), threshold=100, decide=Decide())
     return make(recording, Policy(name="baseline", version="1"), verdict)
 
@@ -72,6 +73,11 @@ def test_a_line_behind_many_others_is_shown():
 def test_what_is_too_much_to_show_is_counted():
     text = full(report("x\n" * 60_000))
     assert "    ... 10000 more lines; `pratique show 7f3a0000 --json` has them" in text
+
+
+def test_why_the_policy_finds_it_undesirable_is_said():
+    text = full(report("a"))
+    assert "Runs itself  (shell-startup, p:1)\n  because ATT&CK T1546.004\n  because nobody asked for it\n" in text
 
 
 def test_a_tab_is_room_and_not_a_strange_character():

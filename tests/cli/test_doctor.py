@@ -1,6 +1,7 @@
 """`pratique doctor`: every lack is named with what mends it, and nothing makes it fall over."""
 
 import json
+import os
 import subprocess
 import sys
 
@@ -23,6 +24,17 @@ def test_the_screen_says_the_same(pratique):
     done = pratique("doctor")
     assert done.code == 0
     assert done.out.endswith("all that is needed is there\n")
+
+
+def test_paths_are_left_whole_and_room_is_told_once(pratique, tmp_path):
+    python = tmp_path / "a-virtual-environment" / "of-a-project" / "in-a-deep-directory" / "python"
+    python.parent.mkdir(parents=True)
+    python.symlink_to(sys.executable)
+    words = [python, "-m", "pratique.cli.main", "doctor"]
+    env = {**os.environ, "COLUMNS": "80", "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+    out = subprocess.run(words, env=env, capture_output=True, text=True, timeout=120).stdout
+    assert str(python) in out
+    assert out.count("MiB free") == 1
 
 
 def test_a_missing_tool_is_named_with_the_package_that_brings_it(pratique, tmp_path):

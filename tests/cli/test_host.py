@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
+from plugin_folders import install
 
 from pratique import rolefile
 
@@ -79,6 +80,15 @@ def test_check_shows_the_mistakes_and_exits_3(pratique, tmp_path):
     told = pratique("host", "check", file, "--json")
     assert (told.code, told.json["ok"]) == (3, False)
     assert "disabel" in told.json["error"]
+
+
+def test_a_file_that_is_no_role_file_is_not_quoted_as_a_whole(pratique, tmp_path):
+    file = tmp_path / "passwd"
+    file.write_text("root:x:0:0:root:/root:/bin/bash\n" * 200)
+    done = pratique("host", "check", file)
+    assert done.code == 3
+    assert "expected keys such as `role: laptop`, found 'root:x:0:0" in done.err
+    assert max(map(len, done.err.splitlines())) < 200
 
 
 def test_check_mentions_what_is_not_installed_here(pratique, tmp_path):
@@ -165,6 +175,17 @@ def test_a_list_of_distributions_without_ours_says_what_that_means(pratique, fil
     notes = noted(pratique, file, "set", "plugins.allow", "[fonts]")
     assert any("every shipped plugin is off" in note for note in notes)
     assert noted(pratique, file, "set", "plugins.allow", "[pratique]") == []
+
+
+def test_a_hash_that_matches_no_more_is_noted(pratique, file, tmp_path, monkeypatch):
+    install(tmp_path / "site", "my_fonts", {"my_fonts.py": "x = 1\n"}, {"fonts": "my_fonts"})
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "site"))
+    sha256 = pratique("plugins", "--hash", "my-fonts", "--json").json["sha256"]
+    allow = f"[pratique, {{name: my-fonts, sha256: {sha256}}}]"
+    assert not any("my-fonts" in note for note in noted(pratique, file, "set", "plugins.allow", allow))
+    (tmp_path / "site" / "my_fonts.py").write_text("x = 2\n")
+    (note,) = [note for note in noted(pratique, file, "check") if "my-fonts" in note]
+    assert note.startswith("plugins.allow keeps the plugins of my-fonts out: ")
 
 
 def test_several_policies_of_ones_own_are_noted_with_the_command_that_says_which(pratique, file, own_policies):

@@ -34,7 +34,8 @@ def test_errors_are_shown_and_the_exit_code_is_3(pratique: Any, tmp_path: Path) 
         "  |\n"
         '  = help: did you mean "file.write"?\n'
         "\n"
-        "1 error in 1 file; nothing was loaded, no policy was ever loaded on this machine\n"
+        "1 error in 1 file; nothing was loaded, no policy was ever loaded on this machine: the shipped "
+        "baseline 1.0.0 is in force\n"
     )
 
 
@@ -107,6 +108,39 @@ def test_fmt_reads_and_writes_the_standard_streams(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "pratique.cli.main", "policy", "fmt", "-"]
     done = subprocess.run(command, input="let a=[ 5 ,]", capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (0, "let a = [5]\n")
+
+
+SCRIPT = """#!/bin/sh
+case "$1" in
+  a) echo "$HOME" | sed s,a,b, ;;
+  *) x=$(cat /etc/passwd); [ -n "$x" ] && exit 1 ;;
+esac
+"""
+
+
+@pytest.mark.parametrize(
+    "text", [SCRIPT, SCRIPT.partition("\n")[2], "# Read me\n\nThis is text, and (it) is no policy. * a - b & c\n"]
+)
+def test_what_is_evidently_no_policy_is_told_so_once(pratique: Any, tmp_path: Path, text: str) -> None:
+    (tmp_path / "x.sh").write_text(text)
+    ran = pratique("policy", "check", "x.sh")
+    assert ran.code == 3
+    assert ran.out.startswith("error[P0301]: this is no policy file: ")
+    assert "\n1 error in 1 file; " in ran.out
+    assert "1 error in 1 file" in pratique("policy", "fmt", "--check", "x.sh").err
+
+
+def test_a_policy_full_of_mistakes_has_each_told_and_all_when_they_are_wanted(pratique: Any, tmp_path: Path) -> None:
+    mistakes = "".join(f"action a{n} {{ on file.wrte; weight 1 }}\n" for n in range(14))
+    (tmp_path / "x.policy").write_text(f"policy x {{ }}\n{mistakes}")
+    brief = pratique("policy", "check", "x.policy").out
+    assert (brief.count("error["), "\n\nand 4 more; `pratique policy check --all` shows every one\n" in brief) == (
+        10,
+        True,
+    )
+    assert pratique("policy", "check", "--all", "x.policy").out.count("error[") == 14
+    (tmp_path / "y.policy").write_text("polcy x {\n" + "-\n" * 20)
+    assert 'did you mean "policy"?' in pratique("policy", "check", "--all", "y.policy").out
 
 
 # -- speed ------------------------------------------------------------------------------------------------------------

@@ -41,6 +41,7 @@ def test_a_recording(pratique, kept: Path) -> None:  # type: ignore[no-untyped-d
     assert "toolbar  100  undesirable  (brought along by player, ran /tmp/x/toolbar)" in ran.out
     assert "not by_package_manager: no, by_package_manager is true" in ran.out
     assert "without shell-startup the total is 0: clean" in ran.out
+    assert "        because ATT&CK T1546.004; Google" in ran.out
     assert "\x1b" not in ran.out
 
 
@@ -58,7 +59,28 @@ def test_a_report_is_explained_without_its_recording(pratique, kept: Path, tmp_p
     kept.unlink()
     ran = pratique("policy", "explain", report)
     assert ran.code == 0, ran.err
+    assert "        because ATT&CK T1546.004; Google" in ran.out
     assert "without shell-startup the total is 0: clean" in ran.out
+
+
+def test_what_is_counted_is_shown_when_it_is_asked_for(pratique) -> None:  # type: ignore[no-untyped-def]
+    event = "--event", "file.write path=~/.bashrc"
+    brief, full = pratique("policy", "explain", *event).out, pratique("policy", "explain", "--all", *event).out
+    assert "other actions listen to file.write and were not met; `--all` says why" in brief
+    assert full.endswith("\n\nno other action listens to file.write\n")
+    assert full.count(": no, ") > brief.count(": no, ")
+
+
+def test_a_past_session_is_explained_by_its_id(pratique, kept: Path, state: Path) -> None:  # type: ignore[no-untyped-def]
+    session = pratique("replay", kept, "--json").out.replace('"id": "1"', '"id": "7f3a0000"')
+    (state / "history").mkdir(mode=0o700)
+    (state / "history" / "7f3a0000.json").write_text(session)
+    ran = pratique("policy", "explain", "7f3a")
+    assert ran.code == 0, ran.err
+    assert "without shell-startup the total is 0: clean" in ran.out
+    assert "no session begins with 'beef'\n  sessions: 7f3a0000" in pratique("policy", "explain", "beef").err
+    ran = pratique("replay", "7f3a")
+    assert (ran.code, "`pratique show 7f3a`" in ran.err, "--record FILE" in ran.err) == (2, True, True)
 
 
 @pytest.mark.parametrize(
@@ -69,6 +91,7 @@ def test_a_report_is_explained_without_its_recording(pratique, kept: Path, tmp_p
         ("net.listen port=80", "no action listens to net.listen"),
         ("service.add name=x", "\n\nno other action listens to service.add\n"),
         ("file.write path=/x size=10MiB", "size 10485760\n"),
+        ("file.mode path=/x mode=4755", 'file.mode path "/x", mode 4755\n'),
     ],
 )
 def test_an_event(pratique, event: str, expected: str) -> None:  # type: ignore[no-untyped-def]
@@ -86,10 +109,11 @@ def test_an_event(pratique, event: str, expected: str) -> None:  # type: ignore[
         (["--event", "call.nothing"], "no event kind 'call.nothing'"),
         (["--event", "file.write path=/x size=big"], "size is a number like 4096 or 10MiB; found 'big'"),
         (["--event", "file.write path=/x size=10s"], "size is a number like 4096 or 10MiB; found '10s'"),
+        (["--event", "file.mode path=/x mode=4855"], "file.mode: mode is written in octal, as in 4755; found '4855'"),
         (["--event", "file.write path=/x executable=1"], "executable is true or false; found '1'"),
         (["--event", "file.write path='/x"], "expected KIND FIELD=VALUE"),
         (["--event", ""], "expected KIND FIELD=VALUE ..., found nothing"),
-        ([], "expected a recording, a report or --event"),
+        ([], "expected a recording, a report, the id of a session or --event"),
         (["/nonexistent.rec"], "cannot read /nonexistent.rec"),
         (["/etc/hostname"], "/etc/hostname:1:"),
     ],

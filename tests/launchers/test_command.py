@@ -37,3 +37,19 @@ def test_debconf_asks_nobody_when_nobody_is_there() -> None:
     assert started("apt-get", "install", "x").environment == {"DEBIAN_FRONTEND": "noninteractive"}
     assert started("apt-get", "install", "x", request=Request(attended=True)).environment == {}
     assert started("make").environment == {}
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("apt-get", "install", "hello"), True),
+        (("apt-get", "install", "-y", "hello"), False),
+        (("apt-get", "-qy", "install", "hello"), False),
+        (("apt", "install", "--yes", "hello"), False),
+        (("apt-get", "install", "python3-yaml"), True),
+        (("make", "install"), False),
+    ],
+)
+def test_a_question_nobody_answers_has_its_option_named(words: tuple[str, ...], told: bool) -> None:
+    assert ("`-y`" in started(*words).hint) is told
+    assert started(*words, request=Request(attended=True)).hint == ""

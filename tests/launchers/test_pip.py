@@ -63,3 +63,13 @@ def test_a_command_is_run_as_it_was_typed() -> None:
     assert launch is not None
     assert launch.command == ("/venv/bin/pip", "install", "x")
     assert "PIP_NO_INPUT" not in launch.environment
+
+
+def test_what_a_failing_pip_is_told_depends_on_where_it_stands(tmp_path: Path) -> None:
+    (tmp_path / "bin").mkdir()
+    program = str(tmp_path / "bin" / "pip3")
+    words = ("pip3", "install", "--user", "six")
+    assert "use the pip of a virtual environment" in pip.failing(program, words)
+    (tmp_path / "pyvenv.cfg").touch()
+    assert pip.failing(program, words) == "this pip is a virtual environment's, which has no --user: leave that out"
+    assert pip.failing(program, ("pip3", "install", "six")) == ""

@@ -161,6 +161,11 @@ def test_a_long_text_in_an_event_is_cut() -> None:
     assert "\n" not in text
 
 
+def test_the_mode_of_a_file_is_octal_as_people_write_it() -> None:
+    assert wording.event("file.mode", {"path": "/x", "mode": 0o4755}) == 'file.mode path "/x", mode 4755'
+    assert wording.event("drive.set", {"mode": 10}) == "drive.set mode 10"
+
+
 flags = st.sampled_from(["a", "b", "c"]).map(Flag)
 trees = st.recursive(
     flags,

@@ -282,6 +282,12 @@ def test_components_are_chosen_and_the_screen_says_what_is_left(scene, attend):
     child.expect_exact("[i] install all but helper")
     child.expect_exact("> ")
     assert "[h] remember" not in shown(child).rsplit("What shall be done?", 1)[-1]
+    screen = " ".join(shown(child).split("[1] keep helper", 1)[-1].split())
+    assert "CLEAN 0 of 100, without helper baseline" in screen, (
+        "what would be installed is judged, and not what was run"
+    )
+    assert "100 Runs itself whenever a shell starts left out with helper" in screen
+    assert "UNDESIRABLE" not in screen
     child.send("i")
     child.expect_exact("helper: 2 changes, brought along by setup.sh")
     assert ends(child) == 0
@@ -321,9 +327,10 @@ def test_what_was_typed_before_the_question_is_no_answer(scene, attend):
 def test_remembered_is_asked_no_more_until_forgotten(scene, attend):
     script = scene.script(EVIL)
     child = attend("run", script)
+    child.expect_exact("[h] remember for this file, for 180 days")
     child.expect_exact("> ")
     child.send("h")
-    child.expect_exact("will be remembered")
+    child.expect("It will be remembered for this file [(][0-9a-f]{12}…[)], for 180 days[.]")
     child.expect_exact("> ")
     child.send("w")
     assert ends(child) == 0

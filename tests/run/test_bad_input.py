@@ -151,6 +151,7 @@ def test_an_unreadable_installer(ordinary_user):
         (["--record", "/proc/x.rec"], 2, "--record: cannot write /proc/x.rec"),
         (["--json=/no/such/directory/x.json"], 2, "--json: cannot write /no/such/directory/x.json"),
         (["--json=."], 2, "--json: cannot write ."),
+        (["--record", "/etc/hostname"], 2, "--record: /etc/hostname is there already, and is no recording"),
         (["--record", "/dev/null"], 2, "--record: cannot write /dev/null"),
         (["--json="], 2, "--json: cannot write to a file without a name"),
     ],

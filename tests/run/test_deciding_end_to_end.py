@@ -201,7 +201,8 @@ def test_a_program_on_the_block_list_is_not_run(scene, policy, refused):
 def test_a_source_on_the_block_list(scene, policy, refused):
     file = policy(more='trust { block source matching re"free-downloads" }')
     script = scene.script("true")
-    ran = refused(11, "--json", "--policy", file, "--from", "https://free-downloads.example/x", script)
+    ran = refused(11, "--json", "--policy", file, "--from", "https://ann:pass@free-downloads.example/x", script)
+    assert "pass@" not in ran.out + ran.err
     assert ran.json["subject"]["origin"] == "https://free-downloads.example/x"
     assert scene.run("--json", "--policy", file, "--from", "https://good.example/x", script).code == 0
 

@@ -41,6 +41,7 @@ def kept(scene):
 def test_what_is_kept_is_not_installed_and_is_by_commit(scene, command, kept):
     assert (scene.home / ".settings").read_text() == "old\n"
     assert "kept" in command("history").out
+    assert command("discard", "--list").out.startswith(kept)
     done = command("commit", kept[:4])
     assert done.code == 0, done.err
     assert done.out.rstrip().endswith(f"`pratique undo {kept}` takes it back")
@@ -54,7 +55,9 @@ def test_what_is_discarded_is_gone(scene, command, kept):
     done = command("discard", kept, "--json")
     assert (done.code, done.json) == (0, {"discarded": [kept]})
     assert command("discard", kept).code == 2
-    assert command("discard", "--all").out == "no session is kept\n"
+    assert command("discard", "--all").out == command("discard", "--list").out == "no session is kept\n"
+    assert "discarded   setup.sh" in command("history").out
+    assert command("show", kept).out.endswith("\n\nkept, and discarded since: nothing is installed\n")
     assert scene.left() == []
 
 
@@ -68,6 +71,7 @@ def test_a_kept_session_stays_when_the_machine_changed(scene, command, kept):
 
 def test_a_kept_session_that_is_refused_is_gone(scene, command, kept):
     assert command("commit", "--refuse", kept).code == 11
+    assert command("show", kept).out.endswith("\n\nrefused: nothing is installed\n")
     assert scene.left() == []
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,6 +14,7 @@ from pratique.errors import UsageError
 if TYPE_CHECKING:
     from pratique.events import Event, Field, FieldValue, Vocabulary
     from pratique.host import Host
+    from pratique.policies import InForce
     from pratique.policy.model import Policy
     from pratique.recording import Recording
 
@@ -26,13 +28,46 @@ def policy_option(parser: argparse.ArgumentParser, *, judge: str = "judge") -> N
 
 
 def policy(paths: Sequence[Path], host: Host) -> Policy:
-    """The policy in these files; without any, the one in force. Raises `PolicyError`, `UsageError`."""
+    """The policy in these files; without any, the one in force. Raises `PolicyError`, `UsageError`.
+
+    A program is judged whatever became of the policy files: what is wrong with them is said on standard error.
+    """
+    return _in_files(paths, host) if paths else in_force(host).policy
+
+
+def sound_policy(paths: Sequence[Path], host: Host) -> Policy:
+    """The same for whoever asks about the policy itself: raises `PolicyError` when its files cannot be loaded."""
+    if paths:
+        return _in_files(paths, host)
+    held = _held(host)
+    if held.wrong is not None:
+        raise held.wrong
+    return held.policy
+
+
+def in_force(host: Host) -> InForce:
+    """The policy in force. What keeps another from being it is said on standard error. Raises `PolicyError`."""
+    from pratique.cli.complaint import complain
+
+    held = _held(host)
+    if held.wrong is not None:
+        complain(held.wrong)
+    return held
+
+
+def _in_files(paths: Sequence[Path], host: Host) -> Policy:
     from pratique import policies
 
-    directories = [Path(place) for place in host.role.policies]
-    if paths:
-        return policies.load(list(paths), host.vocabulary(), directories=directories)
-    return policies.in_force(host.vocabulary(), name=host.role.policy or None, directories=directories).policy
+    return policies.load(list(paths), host.vocabulary(), directories=[Path(place) for place in host.role.policies])
+
+
+def _held(host: Host) -> InForce:
+    from pratique import policies
+
+    role = host.role
+    return policies.in_force(
+        host.vocabulary(), name=role.policy or None, directories=[Path(place) for place in role.policies]
+    )
 
 
 def recording(path: Path) -> Recording:
@@ -44,13 +79,22 @@ def recording(path: Path) -> Recording:
     except recordings.RecordingError as error:
         raise UsageError(str(error)) from None
     except OSError as error:
-        raise UsageError(f"cannot read {path}: {error.strerror}") from None
+        hint = "`pratique run --record FILE` makes a recording"
+        if is_past(path):
+            hint = f"of a past session there is the report: `pratique show {path}`; {hint}"
+        raise UsageError(f"cannot read {path}: {error.strerror}", hint=hint) from None
+
+
+def is_past(path: Path) -> bool:
+    """Whether this is no file, and could be the id of a past session."""
+    return re.fullmatch("[0-9a-f]{1,8}", str(path)) is not None and not path.exists()
 
 
 def event(text: str, vocabulary: Vocabulary, home: str) -> Event:
     """The event that `file.write path=~/.bashrc by_package_manager=true` speaks of.
 
-    A `~` that begins a path is `home`. `component`, `process` and `time` can be given like fields. Raises `UsageError`.
+    A `~` that begins a path is `home`; the mode of a file is octal. `component`, `process` and `time` can be given like
+    fields. Raises `UsageError`.
     """
     from pratique.events import Event
     from pratique.policy.nearest import did_you_mean, listed
@@ -92,6 +136,7 @@ def event(text: str, vocabulary: Vocabulary, home: str) -> Event:
 
 def _value(kind: str, name: str, field: Field, text: str, home: str) -> FieldValue:
     from pratique.policy.paths import expand_home
+    from pratique.policy.wording import is_mode
 
     match field.value:
         case "flag":
@@ -100,8 +145,12 @@ def _value(kind: str, name: str, field: Field, text: str, home: str) -> FieldVal
             return text.lower() == "true"
         case "number" | "size" | "duration":
             try:
+                if is_mode(kind, name):
+                    return int(text.removeprefix("0o"), 8)
                 return float(text) if "." in text else int(text, 0)
             except ValueError:
+                if is_mode(kind, name):
+                    raise UsageError(f"{kind}: {name} is written in octal, as in 4755; found {text!r}") from None
                 return _measured(kind, name, field, text)
         case "path":
             return expand_home(text, home)

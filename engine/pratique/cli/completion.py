@@ -15,8 +15,23 @@ examples:
   pratique completion fish > ~/.config/fish/completions/pratique.fish
 """
 
-#: Prints the ids of past sessions. Without quotes and wildcards, it is the same in every shell.
+#: What prints the ids that may follow. Without quotes and wildcards, it is the same in every shell.
 _SESSIONS: Final = "pratique history | grep -v no.sessions | cut -c-8"
+_KEPT: Final = "pratique discard --list | grep -v no.session.is.kept | cut -c-8"
+_SESSIONS_FOR: Final = {
+    "commit": _KEPT,
+    "discard": _KEPT,
+    "undo": "pratique undo --list | grep -v installed.that.could.be.undone | cut -c-8",
+}
+_DECISIONS: Final = "pratique decisions list | grep -v nothing.is.remembered | cut -c-8"
+_PLUGINS: Final = "pratique plugins --names"
+
+#: In bash: files, and behind `--` commands, too. `pos_only` is a variable of the script that calls it.
+_INSTALLER: Final = """
+_pratique_compgen_files() {
+  [[ $pos_only = 1 ]] && compgen -c -- "$1"
+  compgen -f -- "$1"
+}"""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -56,13 +71,28 @@ def _complete_values(parser: argparse.ArgumentParser) -> None:
     """Arguments that name files or folders say so in their metavar, sessions in their name."""
     import shtab
 
+    from pratique.rolefile.record import keys
+    from pratique.sandbox.given import NAMES
+
+    command = parser.prog.rsplit(" ", 1)[-1]
     for action in parser._actions:
         if isinstance(action, argparse._SubParsersAction):
             for inner in {id(one): one for one in action.choices.values()}.values():
                 _complete_values(inner)
-        elif action.dest == "session":
-            action.complete = shtab.cmd(_SESSIONS)  # type: ignore[attr-defined]
+        elif str(action.metavar) == "INSTALLER":
+            files = {**shtab.FILE, "bash": "_pratique_compgen_files", "preamble": {"bash": _INSTALLER}}
+            action.complete = files  # type: ignore[attr-defined]
+        elif str(action.metavar) == "SOCKET":  # or a path
+            action.choices = NAMES
+        elif str(action.metavar) == "KEY":
+            action.choices = keys()
+        elif action.dest == "session" and command != "explain":  # that takes files in the first place
+            action.complete = shtab.cmd(_SESSIONS_FOR.get(command, _SESSIONS))  # type: ignore[attr-defined]
+        elif action.dest == "id":
+            action.complete = shtab.cmd(_DECISIONS)  # type: ignore[attr-defined]
+        elif action.dest == "disable":
+            action.complete = shtab.cmd(_PLUGINS)  # type: ignore[attr-defined]
         elif str(action.metavar) == "DIR":
             action.complete = shtab.DIRECTORY  # type: ignore[attr-defined]
-        elif any(word in str(action.metavar) for word in ("FILE", "PATH", "INSTALLER", "RECORDING")):
+        elif any(word in str(action.metavar) for word in ("FILE", "PATH", "OLD", "NEW", "RECORDING")):
             action.complete = shtab.FILE  # type: ignore[attr-defined]

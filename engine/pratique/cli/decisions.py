@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import re
 import time
 from pathlib import Path
@@ -71,6 +72,8 @@ def _what(text: str) -> tuple[str, str]:
         return text.lower(), ""
     from pratique.opened import regular_file
 
+    if not os.path.lexists(text):
+        raise UsageError(f"no such file: {text}", hint="name a file, or the SHA-256 of its content: 64 hex digits")
     try:
         with regular_file(text) as file:
             return file.sha256(), Path(text).name

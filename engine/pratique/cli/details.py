@@ -50,6 +50,8 @@ def lines(report: Report) -> Iterator[Text]:
 
 def _action(action: ActionPart, session: str) -> Iterator[Text]:
     yield Text(f"{action.title}  ({action.name}, {action.policy})", style="bold")
+    for reason in action.because:
+        yield Text(f"  because {printable(reason)}", style="dim")
     said_more = {where(one) for one in action.evidence if describe(one) != where(one)}
     for one in action.evidence:
         if describe(one) == where(one) in said_more:

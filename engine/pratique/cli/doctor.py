@@ -12,7 +12,7 @@ import sys
 import textwrap
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
@@ -20,9 +20,6 @@ from pratique.errors import CannotError, PratiqueError
 
 if TYPE_CHECKING:
     from pratique.host import Host
-
-#: Bytes a session may well need: an unpacked program and the pre-images of what it changes.
-LEAST_SPACE: Final = 512 * 1024 * 1024
 
 #: Program -> (the package that brings it, what is missing without it).
 _TOOLS: Final = {
@@ -140,10 +137,6 @@ def _state() -> Iterator[Check]:
         name="state directory", ok=writable, detail=str(place) + ("" if writable else " cannot be written"),
         mend="" if writable else f"chown {os.geteuid()} {place}, or name another in PRATIQUE_STATE",
     )  # fmt: skip
-    free = shutil.disk_usage(place).free
-    roomy = free >= LEAST_SPACE
-    yield Check(name="free space", ok=roomy, needed=False, detail=f"{free // 1024**2} MiB free in {place}",
-                mend="" if roomy else f"make {LEAST_SPACE // 1024**2} MiB free, or move PRATIQUE_STATE")  # fmt: skip
 
 
 def _configured(role_file: Path | None) -> Iterator[Check]:
@@ -164,9 +157,10 @@ def _configured(role_file: Path | None) -> Iterator[Check]:
     places = [Path(place) for place in host.role.policies]
     in_force = policies.in_force(vocabulary, name=host.role.policy or None, directories=places)
     name = f"{in_force.policy.name} {in_force.policy.version}".strip()
-    detail = name if not in_force.problems else f"{name} is still in force; the files have errors:\n{in_force.problems}"
-    mend = host_notes.mend_of_policy(host.role, role_file) or "pratique policy check" if in_force.problems else ""
-    yield Check(name="policy", ok=not in_force.problems, needed=False, detail=detail, mend=mend)
+    wrong = in_force.wrong
+    detail = name if wrong is None else f"{name} is in force instead of what cannot be loaded:\n{in_force.problems}"
+    mend = host_notes.mend_of_policy(host.role, role_file) or "pratique policy check" if wrong else ""
+    yield Check(name="policy", ok=wrong is None, needed=False, detail=detail, mend=mend)
     if unobserved := in_force.policy.plan.kinds - host.observed_kinds():
         yield Check(name="observed", ok=False, needed=False, detail=listening.sentence(unobserved),
                     mend=listening.mend(host, unobserved, role_file))  # fmt: skip
@@ -175,12 +169,16 @@ def _configured(role_file: Path | None) -> Iterator[Check]:
 def _plugins(host: Host, role_file: Path | None) -> Iterator[Check]:
     """What failed, together where it is one distribution's and for one reason: the lack is one, and so is its mend."""
     from pratique.cli import listening
+    from pratique.host.installed import OURS
 
     starts = bool(host.implementations("launch"))
+    ours = listening.allowed(host.role, OURS)
     failed: dict[tuple[str, str], list[str]] = {}
     for plugin in host.plugins():
-        if plugin.state == "failed" or plugin.errors:
+        without_ours = plugin.state == "off" and plugin.distribution == OURS and not ours  # hardly meant
+        if plugin.state == "failed" or plugin.errors or without_ours:
             why = "; ".join(failure.message for failure in host.failures() if failure.plugin == plugin.name)
+            why = why or plugin.why
             failed.setdefault((plugin.distribution, why), []).append(plugin.name)
     for (distribution, why), names in failed.items():
         one = len(names) == 1
@@ -205,7 +203,9 @@ def _print(checks: list[Check]) -> None:
         state = "ok" if check.ok else "missing" if check.needed else "without"
         lead, indent = f"{state:<9}{check.name:<{width}}", " " * (9 + width)
         first, *more = check.detail.splitlines() or [""]
-        print(textwrap.fill(first, columns, initial_indent=lead, subsequent_indent=indent) if first else lead)
+        # A path longer than the line is left whole: the terminal breaks it, and it can be copied.
+        whole: dict[str, Any] = {"break_long_words": False, "break_on_hyphens": False}
+        print(textwrap.fill(first, columns, initial_indent=lead, subsequent_indent=indent, **whole) if first else lead)
         for line in more:
             print(indent + line)
         if check.mend and not check.ok:

@@ -41,7 +41,8 @@ def headline(name: str, version: str, verdict: Verdict) -> str:
     return f"{verdict.verdict.upper()}  {total}, by {name} {version}, {verdict.method}"
 
 
-def number_lines(numbers: Sequence[Number], evidence: Mapping[str, Sequence[str]]) -> list[str]:
+def number_lines(numbers: Sequence[Number], evidence: Mapping[str, Sequence[str]], *, every: bool = False) -> list[str]:
+    """`evidence`: the events of each action in words, of which the first are shown unless `every` one is wanted."""
     lines = []
     for number in numbers:
         times = f" x {number.count}" if number.count > 1 else ""
@@ -49,11 +50,13 @@ def number_lines(numbers: Sequence[Number], evidence: Mapping[str, Sequence[str]
         lines.append(f"{plain(number.weight) + times:>6}  {number.title}  ({number.action}, {number.where})")
         owner = f" of {printable(number.component)}" if number.component else ""
         lines.append(f"        adds {plain(number.adds)} to the total{told}; category {number.category}{owner}")
+        lines += [f"        because {printable(text)}" for text in number.because]
         lines += [f"        {printable(text)}" for text in number.triggers]
         events = evidence.get(number.action, [])
-        lines += [f"          {printable(text)}" for text in events[:_SHOWN]]
-        if len(events) > _SHOWN:
-            lines.append(f"          and {len(events) - _SHOWN} more")
+        wanted = len(events) if every else _SHOWN
+        lines += [f"          {printable(text)}" for text in events[:wanted]]
+        if len(events) > wanted:
+            lines.append(f"          and {len(events) - wanted} more; `--all` shows them")
     return lines
 
 
@@ -105,5 +108,5 @@ def listeners(far: int, near: int, kind: str, *, met: bool = False) -> str:
     if far == 0:
         return f"no {more}action listens to {kind}"
     if far == 1:
-        return f"1 {more}action listens to {kind} and was not met; `--json` says why"
-    return f"{far} {more}actions listen to {kind} and were not met; `--json` says why"
+        return f"1 {more}action listens to {kind} and was not met; `--all` says why"
+    return f"{far} {more}actions listen to {kind} and were not met; `--all` says why"

@@ -124,7 +124,7 @@ class TerminalFace:
     def working(self, what: str) -> AbstractContextManager[None]:
         return working(what)
 
-    def ask(self, preview: Preview, *, remember_as: str) -> Reply | None:
+    def ask(self, preview: Preview, *, remember_as: str, lasting: str) -> Reply | None:
         from rich.console import Console
 
         from pratique.cli import screen
@@ -148,11 +148,11 @@ class TerminalFace:
                 Choice(key="d", value="details", text="details"),
                 Choice(key="c", value="components", text="choose components") if report.components[1:] else None,
                 # What is remembered is a word for the whole program; a choice of components is not.
-                Choice(key="h", value="remember", text=f"remember for {remember_as.split(' (')[0]}")
+                Choice(key="h", value="remember", text=f"remember for {remember_as.split(' (')[0]}, {lasting}")
                 if remember_as and not remember and not left_out
                 else None,
             ]
-            kept = f" It will be remembered for {remember_as}." if remember else ""
+            kept = f" It will be remembered for {remember_as}, {lasting}." if remember else ""
             match self._put(f"What shall be done?{kept}", filter(None, choices), report):
                 case "details":
                     screen.details(report, console)

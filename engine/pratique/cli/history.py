@@ -99,7 +99,7 @@ def _line(report: Report) -> str:
         word = unfinished(report) if report.verdict.verdict == "clean" else ""
         verdict = f"{word or report.verdict.verdict} {shown(report.verdict.total).removesuffix('.0')}"
     found = fate(report)
-    word = found.state if found.state in ("kept", "undone") else _outcome(report)
+    word = found.state if found.state in ("kept", "discarded", "undone") else outcome(report)
     gone = "  (cannot be undone any more)" if found.state == "installed" and not found.can_be_undone else ""
     return f"{report.id}  {when}  {verdict:<18} {word:<11} {printable(report.subject.name)}{gone}"
 
@@ -108,7 +108,7 @@ def _line(report: Report) -> str:
 _HINDERED: Final = {5: "conflict", 8: "no room"}
 
 
-def _outcome(report: Report) -> str:
+def outcome(report: Report) -> str:
     """What became of it, in a word: the decision, unless the installer failed and nothing came of that."""
     if report.decision is None:
         return {5: "conflict", 7: "deadline", 130: "interrupted"}.get(report.exit_code, "-")

@@ -43,6 +43,7 @@ def mend_of_policy(role: HostFile, file: Path | None = None) -> str:
 
 def _plugins_not_here(role: HostFile) -> list[str]:
     from pratique.host.installed import OURS, entries, normalised
+    from pratique.host.loading import changed
 
     installed = entries()
     names = {entry.name for entry in installed}
@@ -56,6 +57,11 @@ def _plugins_not_here(role: HostFile) -> list[str]:
         for allowed in part.allow or ()
         if normalised(allowed.name) not in distributions
     ]
+    found += dict.fromkeys(
+        f"plugins.allow keeps the plugins of {entry.distribution.name} out: {refusal}"
+        for entry in installed
+        if (refusal := changed(entry.distribution, entry.target, part.allow))
+    )
     if part.allow is not None and all(normalised(allowed.name) != OURS for allowed in part.allow):
         found.append(f"{_NOT_OURS}, so every shipped plugin is off: next to nothing is observed")
     return found

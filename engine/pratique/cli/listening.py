@@ -18,7 +18,7 @@ def sentence(unobserved: Collection[str]) -> str:
 
 def mend(host: Host, unobserved: Collection[str], file: Path | None = None) -> str:
     """The command that switches on the shipped plugins which observe these kinds, or what else to do."""
-    if not _allowed(host.role, OURS):
+    if not allowed(host.role, OURS):
         return mending.allowing(host.role, OURS, file)
     aside = _left_out(host)
     observers = [plugin.name for plugin in aside.plugins() if not set(aside.kinds(plugin.name)).isdisjoint(unobserved)]
@@ -36,14 +36,15 @@ def mend_of_failed(role: HostFile, distribution: str, plugins: Sequence[str], fi
     """What mends plugins of one distribution that failed for one reason."""
     if not distribution:  # only the role file speaks of it
         return f"{mending.not_using(role, plugins[0], file)}, or install it"
-    if distribution == OURS and not _allowed(role, OURS):
+    if distribution == OURS and not allowed(role, OURS):
         return mending.allowing(role, OURS, file)
     return f"{mending.disabling(role, plugins, file)}, or install {distribution} again"
 
 
-def _allowed(role: HostFile, distribution: str) -> bool:
+def allowed(role: HostFile, distribution: str) -> bool:
+    """Whether the role file lets the plugins of this distribution run."""
     allow = role.plugins.allow
-    return allow is None or any(normalised(allowed.name) == distribution for allowed in allow)
+    return allow is None or any(normalised(one.name) == distribution for one in allow)
 
 
 def _left_out(host: Host) -> Host:

@@ -16,8 +16,8 @@ from collections.abc import Sequence
 from typing import Final
 
 from pratique import __version__, places
-from pratique.cli import plain
-from pratique.errors import NoRoomError, PolicyError, PratiqueError, UsageError
+from pratique.cli.complaint import complain
+from pratique.errors import NoRoomError, PratiqueError, UsageError
 
 #: name -> (module, one line of help), in the order `pratique --help` shows them
 COMMANDS: Final[dict[str, tuple[str, str]]] = {
@@ -87,10 +87,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     _have_standard_streams()
     try:
         return _dispatch(words)
-    except PolicyError as error:
-        if error.rendered:
-            print(error.rendered, file=sys.stderr)
-        return _complain(error)
     except PratiqueError as error:
         return _complain(error)
     except KeyboardInterrupt:
@@ -165,9 +161,7 @@ def _plugin_command(words: list[str]) -> int:
 
 
 def _complain(error: PratiqueError) -> int:
-    print(f"pratique: {plain.lines(str(error))}", file=sys.stderr)
-    if error.hint:
-        print(f"  {plain.lines(error.hint)}", file=sys.stderr)
+    complain(error)
     return error.exit_code
 
 

@@ -21,6 +21,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--hash", metavar="NAME", help="print the hash of a plugin's distribution, for a role file's allow list"
     )
+    parser.add_argument("--names", action="store_true", help=argparse.SUPPRESS)  # for the completion of shells
     verbs = parser.add_subparsers(title="verbs", metavar="VERB", dest="verb")
     new = verbs.add_parser("new", help="write a working plugin to start from: a module, its test, its pyproject.toml")
     new.add_argument("name", metavar="NAME", help="what it is called: lower-case words joined by -")
@@ -32,6 +33,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     if args.verb == "new":
         return _new(args.name, args.into)
+    if args.names:
+        from pratique.host.installed import entries
+
+        print("\n".join(dict.fromkeys(entry.name for entry in entries())))
+        return 0
     if args.hash:
         return _hash(args.hash, args.json)
     from pratique.cli.standard_output import for_a_document

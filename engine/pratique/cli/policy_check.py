@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
+    from pratique.events import Vocabulary
     from pratique.policies import Outcome
 
 _EPILOG: Final = """\
@@ -27,6 +28,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "path", nargs="*", type=Path, metavar="PATH", help="files or directories (default: what is in force)"
     )
+    parser.add_argument("--all", action="store_true", help="show every error and warning, not only the first ones")
     parser.add_argument("--json", action="store_true", help="print one JSON document")
 
 
@@ -44,12 +46,12 @@ def run(args: argparse.Namespace) -> int:
         sys.stdout.write(msgspec.json.format(msgspec.json.encode(_document(outcome)), indent=2).decode() + "\n")
         return 0 if outcome.good else 3
     if outcome.diagnostics:
-        print(outcome.rendered(colour=_wants_colour()), end="\n\n")
-    print(_summary(outcome))
+        print(outcome.rendered(colour=_wants_colour(), every=args.all), end="\n\n")
+    print(_summary(outcome, vocabulary))
     return 0 if outcome.good else 3
 
 
-def _check(paths: list[Path], vocabulary: Any, observed: set[str]) -> Outcome:
+def _check(paths: list[Path], vocabulary: Vocabulary, observed: set[str]) -> Outcome:
     from pratique import policies, rolefile
 
     role = rolefile.current()
@@ -63,16 +65,15 @@ def _wants_colour() -> bool:
     return sys.stdout.isatty() and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
 
 
-def _summary(outcome: Outcome) -> str:
+def _summary(outcome: Outcome, vocabulary: Vocabulary) -> str:
     """`12 actions in 4 files: good`, or what keeps it from being loaded."""
     from pratique import policies
     from pratique.policy.diagnostics import counted
 
     files = counted(len(outcome.files), "file")
     if not outcome.good:
-        held = policies.last_good()
-        still = policies.still_in_force(held) if held else "no policy was ever loaded on this machine"
-        return f"{outcome.summary()}; nothing was loaded, {still}"
+        held = policies.last_good(vocabulary)
+        return f"{outcome.summary()}; nothing was loaded, {policies.still_in_force(held)}"
     actions = {(action.policy, action.name) for policy in outcome.policies.values() for action in policy.actions}
     warnings = f" ({counted(len(outcome.diagnostics), 'warning')})" if outcome.diagnostics else ""
     return f"{counted(len(actions), 'action')} in {files}: good{warnings}"

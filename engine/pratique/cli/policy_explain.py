@@ -17,13 +17,15 @@ if TYPE_CHECKING:
 
 _EPILOG: Final = """\
 A recording is judged again by the policy; a report is explained from what it says, so that it needs no recording, but
-cannot tell what nearly counted. Near misses are actions of which something telling held, and not all.
+cannot tell what nearly counted. The id of a past session (the first letters are enough) stands for its report. Near
+misses are actions of which something telling held, and not all.
 
 exit codes: 0 explained, 2 no recording, report or event, 3 invalid policy
 
 examples:
   pratique policy explain setup.rec
   pratique policy explain report.json
+  pratique policy explain 7f3a
   pratique policy explain setup.rec --policy ours.policy --json
   pratique policy explain --event 'file.write path=~/.bashrc'
   pratique policy explain --event 'file.write path=/etc/cron.d/x by_package_manager=true'
@@ -32,21 +34,29 @@ examples:
 
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.epilog = _EPILOG
-    parser.add_argument("session", nargs="?", type=Path, metavar="RECORDING|REPORT", help="what to explain")
+    parser.add_argument("session", nargs="?", type=Path, metavar="RECORDING|REPORT|ID", help="what to explain")
     parser.add_argument("--event", metavar="'KIND FIELD=VALUE ...'", help="explain what one event would be")
     chosen.policy_option(parser, judge="explain")
+    parser.add_argument("--all", action="store_true", help="show every event and every miss, not only the first ones")
     parser.add_argument("--json", action="store_true", help="print one JSON document")
 
 
 def run(args: argparse.Namespace) -> int:
+    from pratique import history
+
     if (args.session is None) == (args.event is None):
-        raise UsageError("expected a recording, a report or --event", hint="see `pratique policy explain --help`")
+        raise UsageError(
+            "expected a recording, a report, the id of a session or --event",
+            hint="see `pratique policy explain --help`",
+        )
     if args.event is not None:
-        document, lines = _event(args.event, args.policy)
+        document, lines = _event(args.event, args.policy, args.all)
+    elif chosen.is_past(args.session):
+        document, lines = _report(history.load(str(args.session)), str(args.session), args.policy, args.all)
     elif _is_report(args.session):
-        document, lines = _report(args.session, args.policy)
+        document, lines = _report(_read_report(args.session), str(args.session), args.policy, args.all)
     else:
-        document, lines = _recording(args.session, args.policy)
+        document, lines = _recording(args.session, args.policy, args.all)
     if args.json:
         import msgspec
 
@@ -68,7 +78,7 @@ def _is_report(path: Path) -> bool:
 # -- a recording ------------------------------------------------------------------------------------------------------
 
 
-def _recording(path: Path, policy_files: list[Path]) -> tuple[dict[str, Any], list[str]]:
+def _recording(path: Path, policy_files: list[Path], every: bool) -> tuple[dict[str, Any], list[str]]:
     from pratique import judging
     from pratique.cli import explained
     from pratique.host import Host
@@ -76,7 +86,7 @@ def _recording(path: Path, policy_files: list[Path]) -> tuple[dict[str, Any], li
     from pratique.policy.compile import compile_policy
 
     kept = chosen.recording(path)
-    policy = chosen.policy(policy_files, Host.open())
+    policy = chosen.sound_policy(policy_files, Host.open())
     compiled = compile_policy(policy, home=kept.home)
     verdict = judging.judge(compiled, kept)
     explanation = explain.explain(compiled, kept.events, verdict, judging.circumstances(kept))
@@ -97,7 +107,7 @@ def _recording(path: Path, policy_files: list[Path]) -> tuple[dict[str, Any], li
         number.action: [events.get(seq, f"event {seq}") for seq in number.evidence] for number in explanation.numbers
     }
     lines = [explained.headline(policy.name, policy.version, verdict)]
-    lines += explained.number_lines(explanation.numbers, evidence)
+    lines += explained.number_lines(explanation.numbers, evidence, every=every)
     lines += explained.component_lines(components)
     lines += explained.miss_lines(explanation.misses, "nearly:")
     lines += explained.change_lines(explanation.changes, verdict)
@@ -107,16 +117,15 @@ def _recording(path: Path, policy_files: list[Path]) -> tuple[dict[str, Any], li
 # -- a report ---------------------------------------------------------------------------------------------------------
 
 
-def _report(path: Path, policy_files: list[Path]) -> tuple[dict[str, Any], list[str]]:
+def _report(report: Report, named: str, policy_files: list[Path], every: bool) -> tuple[dict[str, Any], list[str]]:
     from pratique.cli import explained
     from pratique.host import Host
     from pratique.policy import explain, wording
     from pratique.policy.score import judge
 
-    report = _read_report(path)
     if report.verdict is None:
-        raise UsageError(f"{path}: this session was never judged (it ended: {report.ended})")
-    policy = chosen.policy(policy_files, Host.open())
+        raise UsageError(f"{named}: this session was never judged (it ended: {report.ended})")
+    policy = chosen.sound_policy(policy_files, Host.open())
     same = (policy.name, policy.version) == (report.policy["name"], report.policy["version"])
     decide = policy.decide if same or policy_files else _default_decide()
     verdict = judge(
@@ -145,7 +154,7 @@ def _report(path: Path, policy_files: list[Path]) -> tuple[dict[str, Any], list[
         action.name: [wording.event(event.kind, event.fields) for event in action.evidence] for action in report.actions
     }
     lines = [explained.headline(report.policy["name"], report.policy["version"], verdict)]
-    lines += explained.number_lines(numbers, evidence)
+    lines += explained.number_lines(numbers, evidence, every=every)
     lines += explained.component_lines(components)
     lines += explained.change_lines(changes, verdict)
     if not actions:
@@ -199,7 +208,7 @@ def _finding(action: ActionPart) -> Finding:
 # -- one event --------------------------------------------------------------------------------------------------------
 
 
-def _event(text: str, policy_files: list[Path]) -> tuple[dict[str, Any], list[str]]:
+def _event(text: str, policy_files: list[Path], every: bool) -> tuple[dict[str, Any], list[str]]:
     from pratique.cli import explained
     from pratique.host import Host
     from pratique.policy import explain, wording
@@ -209,7 +218,7 @@ def _event(text: str, policy_files: list[Path]) -> tuple[dict[str, Any], list[st
     host = Host.open()
     home = str(Path.home())
     event = chosen.event(text, host.vocabulary(), home)
-    policy = chosen.policy(policy_files, host)
+    policy = chosen.sound_policy(policy_files, host)
     compiled = compile_policy(policy, home=home)
     verdict = compiled.verdict([event], components=[event.component])
     numbers = explain.numbers(verdict, policy.decide, explain.met_triggers(compiled, [event], Circumstances()))
@@ -227,7 +236,7 @@ def _event(text: str, policy_files: list[Path]) -> tuple[dict[str, Any], list[st
         lines += [f"is evidence of, by {policy.name} {policy.version}:", *explained.number_lines(numbers, {})]
     else:
         lines.append(f"is evidence of nothing, by {policy.name} {policy.version}")
-    near = [miss for miss in misses if miss.near]
+    near = [miss for miss in misses if miss.near or every]
     lines += explained.miss_lines(near, "nearly:", with_event=False)
     lines += ["", explained.listeners(len(misses) - len(near), len(near), event.kind, met=bool(numbers))]
     return document, lines

@@ -63,7 +63,7 @@ def _policies(paths: list[Path], host: object) -> list[Policy]:
 
     assert isinstance(host, Host)
     if not paths:
-        return [chosen.policy((), host)]
+        return [chosen.sound_policy((), host)]
     directories = [Path(place) for place in host.role.policies]
     outcome = policies.check(paths, host.vocabulary(), directories=directories)
     if not outcome.good:

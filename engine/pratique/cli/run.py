@@ -141,6 +141,9 @@ def _seconds(text: str) -> float:
 
 def _url(text: str) -> str:
     """What a policy's lists of origins are compared with: its scheme and host must be there to be found."""
+    from pratique.identify import without_user
+
+    text = without_user(text)
     scheme, between, rest = text.partition("://")
     if not (between and scheme.isalpha() and rest.strip("/")) or any(char.isspace() for char in text):
         raise argparse.ArgumentTypeError(f"expected an address such as https://example.org/setup.run; found {text!r}")
@@ -156,7 +159,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _run(args: argparse.Namespace, print_document: Callable[[bytes], None]) -> int:
-    from pratique import history, policies, recording
+    from pratique import history, recording
     from pratique import report as reporting
     from pratique import run as running
     from pratique.cli.face import TerminalFace
@@ -168,13 +171,10 @@ def _run(args: argparse.Namespace, print_document: Callable[[bytes], None]) -> i
     if args.policy:
         policy = chosen.policy(args.policy, host)
     else:
-        in_force = policies.in_force(
-            host.vocabulary(), name=host.role.policy or None, directories=[Path(place) for place in host.role.policies]
-        )
-        policy = in_force.policy
-        if in_force.problems:
-            print(in_force.problems, file=sys.stderr)
-            notes = ("the policy files have errors; the last good policy is in force",)
+        held = chosen.in_force(host)
+        policy = held.policy
+        if held.reason:
+            notes = (f"{held.reason}; the {'last good' if held.since else 'shipped'} policy is in force",)
     attended = sys.stdin.isatty() and sys.stderr.isatty()
     face = TerminalFace(host, quiet=args.json == "-", lent=attended)
     options = running.Options(
@@ -270,6 +270,20 @@ def _check_outputs(args: argparse.Namespace) -> None:
                 f"{option}: cannot write {file or 'to a file without a name'}",
                 hint="name a file in a directory that exists and is yours",
             )
+        if there and option == "--record" and not _may_be_replaced(Path(path)):
+            raise UsageError(
+                f"--record: {file} is there already, and is no recording", hint="name another file, or remove that one"
+            )
+
+
+def _may_be_replaced(path: Path) -> bool:
+    """Whether nothing but a recording is lost with this file."""
+    from pratique import recording
+
+    try:
+        return path.stat().st_size == 0 or recording.begins_as_one(path)
+    except OSError:
+        return False
 
 
 def _takes_files(directory: str) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from rich.console import Console
 from rich.text import Text
@@ -54,7 +54,7 @@ def lines(report: Report, width: int) -> Iterator[Text]:
     main = report.components[0].name if report.components else ""
     for action in report.actions:
         by = f", by {printable(action.component)}" if action.component != main else ""
-        yield from _action(action, width, by, with_outcome=not refused)
+        yield from _action(action, width, by, _left_out(report), with_outcome=not refused)
     yield from _components(report)
     yield from _footnotes(report)
 
@@ -101,28 +101,41 @@ def _verdict(report: Report, width: int) -> Iterator[Text]:
         reason = "; ".join((*report.subject.reasons, *report.notes)) if report.ended == "blocked" else ""
         yield Text.assemble((words.get(report.ended, "NOT JUDGED"), "bold red"), f"  {reason}")
         return
+    without = ""
+    if report.without is not None and report.without.remaining is not None:  # somebody is choosing: what is left counts
+        verdict = report.without.remaining
+        without = f", without {', '.join(map(printable, report.without.components))}"
     bad = verdict.verdict == "undesirable"
     cut = "" if bad else unfinished(report)
     left = Text.assemble(
         ((cut or verdict.verdict).upper(), "bold red" if bad or cut else "bold green"),
-        f"  {shown(verdict.total).removesuffix('.0')} of {verdict.threshold:g}",
+        f"  {shown(verdict.total).removesuffix('.0')} of {verdict.threshold:g}{without}",
     )
     method = {"sum": "sum of actions", "max": "heaviest action"}.get(verdict.method, f"{verdict.method} by category")
     yield _columns(left, f"{report.policy['name']} {report.policy['version']}, {method}", width)
     yield Text("")
 
 
-def _told(action: ActionPart) -> str:
+def _told(action: ActionPart, left_out: Collection[str]) -> str:
+    if action.component in left_out:
+        return f"left out with {printable(action.component)}"
     return "you agreed" if action.disclosed else "you were not told"
 
 
-def _action(action: ActionPart, width: int, by: str, *, with_outcome: bool) -> Iterator[Text]:
+def _left_out(report: Report) -> Collection[str]:
+    """The components that would be left out, while that is not decided yet."""
+    return report.without.components if report.without is not None and report.decision is None else ()
+
+
+def _action(
+    action: ActionPart, width: int, by: str, left_out: Collection[str], *, with_outcome: bool
+) -> Iterator[Text]:
     """`by` names the component that did it, where it was not the program itself."""
     weight = action.weight * action.count
     color = "red" if action.weight >= 50 else "yellow"
     title = f"{action.title} ({action.count} times)" if action.count > 1 else action.title
     left = Text.assemble((f"{shown(weight).removesuffix('.0'):>4}", color), f"  {title}")
-    yield _columns(left, _told(action), width)
+    yield _columns(left, _told(action, left_out), width)
     where = action.policy
     lines = list(distinct(action.evidence))
     for line in lines[:EVIDENCE_LINES]:
@@ -144,7 +157,7 @@ def _components(report: Report) -> Iterator[Text]:
         yield Text("")
     shown_ones = _worth_a_line(report)
     width = max(len(part.name) for part in shown_ones)
-    left_out = report.without.components if report.without is not None and report.decision is None else ()
+    left_out = _left_out(report)
     for part in shown_ones:
         bad = part.verdict == "undesirable"
         what = ", ".join(filter(None, (_what(part, report), "left out" if part.name in left_out else "")))

@@ -5,6 +5,13 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from typing import Final
+
+#: The words of the history that read otherwise in a sentence.
+_ENDED: Final = {
+    "refuse": "refused", "failed": "the installer failed", "conflict": "the machine changed meanwhile",
+    "no room": "there was no room", "deadline": "the deadline passed",
+}  # fmt: skip
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -27,6 +34,7 @@ def show(beginning: str, *, details: bool, as_json: bool) -> int:
 
     from pratique import history
     from pratique.cli import screen
+    from pratique.cli.history import outcome
     from pratique.cli.plain import put
     from pratique.report import to_json
     from pratique.run.fates import fate
@@ -44,7 +52,13 @@ def show(beginning: str, *, details: bool, as_json: bool) -> int:
         print(f"\nkept, nothing is installed: `pratique commit {report.id}`, or `pratique discard {report.id}`")
     elif found.state == "undone":
         print(f"\ninstalled, and undone on {time.strftime('%Y-%m-%d %H:%M', time.localtime(found.undone))}")
+    elif found.state == "discarded":
+        print("\nkept, and discarded since: nothing is installed")
+    elif found.state == "not installed" and report.exit_code:
+        print(f"\n{_ENDED.get(outcome(report), outcome(report))}: nothing is installed")
     else:
         for line in screen.done(report, can_be_undone=found.can_be_undone):
             put(console, line)
+        if found.state == "installed" and not found.can_be_undone:
+            print("  it cannot be undone any more")
     return 0

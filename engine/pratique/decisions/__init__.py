@@ -20,12 +20,13 @@ from pratique.decisions.book import BookFile
 from pratique.decisions.book import StoreError as StoreError
 from pratique.decisions.record import SCHEMA, Book, Choice, Key, Mark, Remembered, Source, Standing
 from pratique.decisions.record import Agreed as Agreed
+from pratique.decisions.record import lasting as lasting
 from pratique.decisions.record import scope as scope
 from pratique.errors import UsageError
 from pratique.policy.score import Verdict
 from pratique.subject import Subject
 
-__all__ = ["Agreed", "Choice", "Decisions", "Key", "Mark", "Remembered", "Standing", "StoreError", "scope"]
+__all__ = ["Agreed", "Choice", "Decisions", "Key", "Mark", "Remembered", "Standing", "StoreError", "lasting", "scope"]
 
 
 class Decisions:

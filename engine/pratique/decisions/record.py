@@ -39,6 +39,21 @@ class Key(Record, frozen=True, kw_only=True):
         )
 
 
+def lasting(seconds: float | None) -> str:
+    """For how long something is remembered, in words. None: for ever.
+
+    >>> lasting(180 * 86400), lasting(86400), lasting(90 * 60), lasting(None)
+    ('for 180 days', 'for 1 day', 'for 90 minutes', 'until you forget it')
+    """
+    if seconds is None:
+        return "until you forget it"
+    for size, unit in ((86400, "day"), (3600, "hour"), (60, "minute")):
+        if seconds >= size and seconds % size == 0:
+            count = int(seconds // size)
+            return f"for {count} {unit}{'' if count == 1 else 's'}"
+    return f"for {seconds:g} seconds"
+
+
 class Agreed(Record, frozen=True, kw_only=True):
     """The verdict a decision was made on: its class, its total, and the undesirable actions that were shown.
 

@@ -14,6 +14,8 @@ from queue import SimpleQueue
 from time import perf_counter
 from typing import Any, Final, NamedTuple
 
+from pratique.errors import PratiqueError
+
 #: Longest error text kept of one fault, in characters.
 LONGEST_ERROR: Final = 500
 
@@ -105,11 +107,16 @@ def within(budget: float, function: Callable[..., Any], arguments: Mapping[str, 
 
 
 def describe(error: BaseException) -> str:
-    """One line: the type, the message, and the last line of code it came from."""
+    """One line: the type, the message, and the last line of code it came from.
+
+    An error of ours is raised on purpose and written for people: its message is all there is to say.
+    """
     try:
         text = str(error)
     except BaseException:  # even __str__ is the plugin's code
         text = "(its message cannot be read)"
+    if isinstance(error, PratiqueError) and text:
+        return " ".join(text.split())[:LONGEST_ERROR]
     place = ""
     trace = error.__traceback__
     while trace is not None:

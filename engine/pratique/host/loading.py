@@ -65,22 +65,24 @@ def _judge(entry: Entry, role: HostFile, disable: Sequence[str]) -> Found:
         plugin.state, plugin.why = "off", "disabled in the role file"
     elif role.plugins.use is not None and entry.name not in role.plugins.use:
         plugin.state, plugin.why = "off", "not among those the role file uses"
-    elif refusal := not_allowed(owner, entry.target, role.plugins.allow):
+    elif not among(owner, role.plugins.allow):
+        plugin.state, plugin.why = "off", f"the role file does not allow the distribution {owner.name}"
+    elif refusal := changed(owner, entry.target, role.plugins.allow):
         plugin.state, plugin.why = "failed", refusal
     else:
         return Found(plugin, partial(load, entry.target))
     return Found(plugin)
 
 
-def not_allowed(owner: Distribution, target: str, allow: Sequence[Allowed] | None) -> str:
-    """Why the role file's allow list keeps this distribution's plugin out; "" when it does not."""
-    if allow is None:
-        return ""
-    for allowed in allow:
-        if normalised(allowed.name) != owner.name:
-            continue
-        return _not_the_same(owner, target, allowed.sha256) if allowed.sha256 else ""
-    return f"the role file does not allow the distribution {owner.name}"
+def among(owner: Distribution, allow: Sequence[Allowed] | None) -> bool:
+    """Whether the role file's allow list has this distribution; without a list every one is allowed."""
+    return allow is None or any(normalised(allowed.name) == owner.name for allowed in allow)
+
+
+def changed(owner: Distribution, target: str, allow: Sequence[Allowed] | None) -> str:
+    """Why an allowed distribution's plugin is not the one that the allow list has the hash of; "" when it is."""
+    pinned = next((allowed.sha256 for allowed in allow or () if normalised(allowed.name) == owner.name), "")
+    return _not_the_same(owner, target, pinned) if pinned else ""
 
 
 def _not_the_same(owner: Distribution, target: str, sha256: str) -> str:

@@ -33,11 +33,22 @@ SHIPPED: Final = "baseline"
 
 
 class InForce(msgspec.Struct, frozen=True, kw_only=True):
-    """The policy that holds, since when (seconds since 1970), and what is wrong with the files ("": nothing)."""
+    """The policy that holds, and since when (seconds since 1970; 0: none was ever loaded here, it is the shipped one).
+
+    `wrong` is what keeps the policy that is wanted from being loaded, `reason` the same in a few words ("": nothing).
+    """
 
     policy: Policy
     since: float
-    problems: str = ""
+    wrong: PolicyError | None = None
+    reason: str = ""
+
+    @property
+    def problems(self) -> str:
+        """All that is wrong, for people; "": nothing."""
+        if self.wrong is None:
+            return ""
+        return "\n".join(filter(None, (self.wrong.rendered, str(self.wrong), self.wrong.hint)))
 
 
 class _Kept(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,7 +61,7 @@ class _Kept(msgspec.Struct, frozen=True, kw_only=True):
 def in_force(vocabulary: Vocabulary, *, name: str | None = None, directories: Iterable[Path] = ()) -> InForce:
     """The policy in force: `name` when the role file says one, else the site's own, else the shipped one.
 
-    Raises `PolicyError` when there is none: the files have errors and no good set was ever loaded here.
+    Where that cannot be loaded, the last good one stays, and where there never was one, the shipped one.
     """
     library = Library(search_path(directories))
     key = _key(library, vocabulary, name)
@@ -62,12 +73,10 @@ def in_force(vocabulary: Vocabulary, *, name: str | None = None, directories: It
     try:
         chosen = name or own_name(library)
         outcome = check_named(chosen, library, vocabulary, besides=_own_files(library))
-        problems = "" if outcome.good else f"{outcome.rendered()}\n\n{outcome.summary()}"
     except PolicyError as error:
-        outcome = None
-        problems = f"{error}" + (f"\n  {error.hint}" if error.hint else "")
-    if problems or outcome is None:
-        return _instead(kept, problems, vocabulary)
+        return _instead(vocabulary, f"{error}", str(error), hint=error.hint)
+    if not outcome.good:
+        return _instead(vocabulary, "the policy files have errors", outcome.summary(), rendered=outcome.rendered())
     policy = outcome.policies[chosen]
     now = time.time()
     since = kept.since if kept is not None and kept.policy == policy else now
@@ -113,7 +122,7 @@ def own_name(library: Library) -> str:
         if len(tops) != 1:
             listed = ", ".join(tops or own)
             hint = "say which: `pratique host set policy NAME`"
-            raise PolicyError(f"which policy is in force? There are several: {listed}", hint=hint)
+            raise PolicyError(f"nobody said which policy is in force. There are several: {listed}", hint=hint)
         return tops[0]
     return next(iter(own), SHIPPED)
 
@@ -129,29 +138,34 @@ def age(since: float, now: float) -> str:
 
 
 def still_in_force(held: InForce) -> str:
-    """`the policy in force is still baseline 1.0.0 (3 days old)`"""
-    policy = held.policy
-    return f"the policy in force is still {policy.name} {policy.version} ({age(held.since, time.time())})"
+    """`the policy in force is still ours 1.0.0 (3 days old)`"""
+    name = f"{held.policy.name} {held.policy.version}".strip()
+    if not held.since:
+        return f"no policy was ever loaded on this machine: the shipped {name} is in force"
+    return f"the policy in force is still {name} ({age(held.since, time.time())})"
 
 
-def last_good() -> InForce | None:
-    """The policy that was last loaded on this machine; None when there never was one."""
+def last_good(vocabulary: Vocabulary) -> InForce:
+    """The policy that was last loaded on this machine; where none ever was, the shipped one.
+
+    Raises `PolicyError` when not even that can be loaded.
+    """
     kept = _read_kept()
-    return None if kept is None else InForce(policy=kept.policy, since=kept.since)
-
-
-def _instead(kept: _Kept | None, problems: str, vocabulary: Vocabulary) -> InForce:
-    """The last good policy; the shipped one where nothing was ever loaded."""
     if kept is not None:
-        held = InForce(policy=kept.policy, since=kept.since)
-    else:
-        from pratique.policies.loading import check_named
+        return InForce(policy=kept.policy, since=kept.since)
+    from pratique.policies.loading import check_named
 
-        shipped = check_named(SHIPPED, Library([resources.directory("rules")]), vocabulary)
-        if not shipped.good:
-            raise PolicyError("the files have errors and nothing was loaded", rendered=problems or shipped.rendered())
-        held = InForce(policy=shipped.policies[SHIPPED], since=time.time())
-    return msgspec.structs.replace(held, problems=f"{problems}; nothing was loaded, {still_in_force(held)}")
+    shipped = check_named(SHIPPED, Library([resources.directory("rules")]), vocabulary)
+    if not shipped.good:
+        raise PolicyError("the shipped policy cannot be loaded", rendered=shipped.rendered())
+    return InForce(policy=shipped.policies[SHIPPED], since=0)
+
+
+def _instead(vocabulary: Vocabulary, reason: str, said: str, *, rendered: str = "", hint: str = "") -> InForce:
+    """The last good policy, and why it is not the one that is wanted."""
+    held = last_good(vocabulary)
+    message = f"{said}; nothing was loaded, {still_in_force(held)}"
+    return msgspec.structs.replace(held, wrong=PolicyError(message, rendered=rendered, hint=hint), reason=reason)
 
 
 # -- what is kept -----------------------------------------------------------------------------------------------------

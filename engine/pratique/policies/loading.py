@@ -15,7 +15,7 @@ from pratique.policies.reading import files_below
 from pratique.policies.search import Library, search_path
 from pratique.policy.checker import check as check_sources
 from pratique.policy.compose import ownerless
-from pratique.policy.diagnostics import Diagnostic, errors, in_order, render, summary
+from pratique.policy.diagnostics import SHOWN, Diagnostic, errors, in_order, render, summary
 from pratique.policy.model import Policy
 from pratique.policy.scope import Source
 
@@ -32,9 +32,11 @@ class Outcome(msgspec.Struct, frozen=True):
     def good(self) -> bool:
         return not errors(self.diagnostics)
 
-    def rendered(self, *, colour: bool = False) -> str:
-        """The diagnostics for people, "" when there are none."""
-        return render(self.diagnostics, self.texts, colour=colour)
+    def rendered(self, *, colour: bool = False, every: bool = False) -> str:
+        """The diagnostics for people, "" when there are none; the first ones, unless `every` is wanted."""
+        shown = len(self.diagnostics) if every else SHOWN
+        more = "; `pratique policy check --all` shows every one"
+        return render(self.diagnostics, self.texts, colour=colour, shown=shown, more=more)
 
     def summary(self) -> str:
         """`2 errors in 1 file`; "" when all is good."""

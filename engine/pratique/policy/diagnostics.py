@@ -98,9 +98,13 @@ def errors(diagnostics: Iterable[Diagnostic]) -> list[Diagnostic]:
 
 
 def render(
-    diagnostics: Iterable[Diagnostic], texts: Mapping[str, str], *, colour: bool = False, shown: int = SHOWN
-) -> str:
-    """The text of these diagnostics, an empty line between them. `texts`: file name -> its text."""
+    diagnostics: Iterable[Diagnostic], texts: Mapping[str, str], *, colour: bool = False, shown: int = SHOWN,
+    more: str = "",
+) -> str:  # fmt: skip
+    """The text of these diagnostics, an empty line between them. `texts`: file name -> its text.
+
+    `more` stands behind the number of those that are not shown: what shows them.
+    """
     every = in_order(diagnostics)
     paint = _Paint(colour)
     lines: dict[str, list[str]] = {}
@@ -111,7 +115,7 @@ def render(
                 lines[place.file] = texts[place.file].split("\n")
         parts.append(_one(diagnostic, lines, paint))
     if len(every) > shown:
-        parts.append(f"and {len(every) - shown} more")
+        parts.append(f"and {len(every) - shown} more{more}")
     return "\n\n".join(parts)
 
 

@@ -48,6 +48,7 @@ class Number(msgspec.Struct, frozen=True, kw_only=True):
     adds: float  # what the total of the whole would lose without it
     evidence: tuple[int, ...]
     triggers: tuple[str, ...] = ()  # those that were met, in words
+    because: tuple[str, ...] = ()  # why the policy finds it undesirable
 
 
 class Miss(msgspec.Struct, frozen=True, kw_only=True):
@@ -157,6 +158,7 @@ def numbers(
                 adds=verdict.total - again(verdict, rest, decide).total,
                 evidence=finding.evidence,
                 triggers=(triggers or {}).get(finding.action, ()),
+                because=finding.because,
             )
         )
     return tuple(sorted(out, key=lambda number: -number.weight * number.count))

@@ -26,6 +26,8 @@ _BEGINNINGS: Final = frozenset(
     {"POLICY", "PART", "LET", "ACTION", "DISCLOSURE", "UNTICK", "SANDBOX", "TRUST", "REPUTATION", "SIGNATURES"}
     | {"DECIDE", "DISTRIBUTE", "SAMPLES", "SPOOL", "CHANNEL", "ALERT", "OVERRIDE", "DISABLE", "TEST"}
 )
+#: Mistakes from which on a file that nothing could be read of is looked at again: it may be no policy at all.
+_MANY: Final = 5
 
 
 class Parsed(msgspec.Struct, frozen=True):
@@ -60,6 +62,10 @@ def parse(text: str, file: str = "") -> Parsed:
     tokens = lex(text)
     run = _Run(tokens, Places(file, text), load())
     items = run.items()
+    if not items and (text.startswith("#!") or _something_else(tokens, len(run.diagnostics))):
+        help = 'a policy file begins with: policy NAME "..." { version "1.0.0" }; or with: part of NAME'
+        message = "this is no policy file: it does not begin as one, and nothing in it could be read"
+        return Parsed(nothing, (Diagnostic(code="P0301", message=message, where=Location(file, 0, 0), help=help),))
     comments = tuple(syntax.Comment(at, word) for at, word in tokens.comments)
     return Parsed(syntax.File(0, items, comments), tuple(run.diagnostics))
 
@@ -70,6 +76,14 @@ def _unreadable(text: str) -> tuple[str, str] | None:
     if len(text) > LARGEST or (len(text) > LARGEST // 4 and len(text.encode("utf-8", "replace")) > LARGEST):
         return "P0113", f"a policy file may have {LARGEST >> 20} MiB; split this one into parts"
     return None
+
+
+def _something_else(tokens: Tokens, mistakes: int) -> bool:
+    """Whether a file of which nothing could be read was never meant to be a policy, and its mistakes say nothing."""
+    first = next((at for at, kind in enumerate(tokens.kinds) if kind != "_SEP"), 0)
+    if mistakes < _MANY or tokens.kinds[first] in _BEGINNINGS:
+        return False
+    return not near_keyword(tokens, first, sorted(_BEGINNINGS))
 
 
 class _Run:

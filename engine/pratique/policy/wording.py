@@ -119,11 +119,22 @@ def _within(seconds: float | None) -> str:
 def event(kind: str, fields: Mapping[str, FieldValue]) -> str:
     """`file.write path "/x", size 3`: an event in a line; long texts are cut, paths hardly; empty ones left out."""
     parts = (
-        f"{name} {_cut(constant(value), 400 if str(value).startswith('/') else 80)}"
+        f"{name} {_cut(_of_event(kind, name, value), 400 if str(value).startswith('/') else 80)}"
         for name, value in fields.items()
         if value not in (None, "")
     )
     return f"{kind} {', '.join(parts)}".rstrip()
+
+
+def is_mode(kind: str, field: str) -> bool:
+    """Whether this field of these events holds the permissions of a file, which people write in octal."""
+    return field == "mode" and kind.startswith("file.")
+
+
+def _of_event(kind: str, name: str, value: FieldValue) -> str:
+    if is_mode(kind, name) and isinstance(value, int | float):
+        return f"{int(value):o}"
+    return constant(value)
 
 
 def _cut(text: str, longest: int) -> str:

@@ -6,7 +6,7 @@ The format is described in docs/recording.md.
 from __future__ import annotations
 
 from pratique.recording.format import LONGEST_LINE, SCHEMA, RecordingError
-from pratique.recording.reading import read
+from pratique.recording.reading import begins_as_one, read
 from pratique.recording.values import (
     Component,
     Coverage,
@@ -23,5 +23,5 @@ from pratique.recording.writing import write
 
 __all__ = [
     "LONGEST_LINE", "SCHEMA", "Component", "Coverage", "Decided", "Effect", "FileState", "ObserverRun", "Process",
-    "Recording", "RecordingError", "Screen", "Share", "read", "write",
+    "Recording", "RecordingError", "Screen", "Share", "begins_as_one", "read", "write",
 ]  # fmt: skip

@@ -39,6 +39,18 @@ def read(path: Path, *, largest: int = LARGEST) -> Recording:
         raise
 
 
+def begins_as_one(path: Path) -> bool:
+    """Whether this file begins as a recording does; its content may be damaged all the same. Raises `OSError`."""
+    with path.open("rb") as source:
+        head = source.read(_CHUNK)
+    if head.startswith(_GZIP):
+        try:
+            head = zlib.decompressobj(wbits=31).decompress(head, _CHUNK)
+        except zlib.error:
+            return False
+    return head.startswith(b"{") and b'"pratique.recording/' in head
+
+
 class _Reading:
     """What was found so far."""
 

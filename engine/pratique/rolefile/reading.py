@@ -19,6 +19,8 @@ from pratique.rolefile.record import ROLES, Allowed, HostFile, PluginsPart, Undo
 #: Bytes; a role file is a page of text.
 LARGEST: Final = 256 * 1024
 DEEPEST: Final = 20
+#: Characters of a value that are quoted where it is the wrong one.
+LONGEST_CALLED: Final = 60
 _KEYS: Final = ("role", "name", "center", "policy", "policies", "plugins", "undo")
 _PLUGIN_KEYS: Final = ("use", "disable", "allow", "settings")
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -136,7 +138,8 @@ def _called(value: object) -> str:
         return "a block of keys"
     if isinstance(value, list):
         return "a list"
-    return f"{value!r}" if isinstance(value, str) else f"{value}"
+    text = f"{value!r}" if isinstance(value, str) else f"{value}"
+    return text if len(text) <= LONGEST_CALLED else f"{text[: LONGEST_CALLED - 4]}...{text[-1]}"
 
 
 class _Reader:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, Final
 
 import msgspec
@@ -47,3 +48,20 @@ class HostFile(msgspec.Struct, frozen=True, kw_only=True):
     policies: tuple[str, ...] = ()
     plugins: PluginsPart = PluginsPart()
     undo: UndoPart = UndoPart()
+
+
+def keys() -> tuple[str, ...]:
+    """The keys a role file can have, with dots that lead into blocks.
+
+    >>> "plugins.disable" in keys(), "plugins" in keys()
+    (True, False)
+    """
+    return tuple(_keys(HostFile, ""))
+
+
+def _keys(part: type[msgspec.Struct], before: str) -> Iterator[str]:
+    for field in msgspec.structs.fields(part):
+        if isinstance(field.type, type) and issubclass(field.type, msgspec.Struct):
+            yield from _keys(field.type, f"{before}{field.name}.")
+        else:
+            yield f"{before}{field.name}"

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from pratique import deciding, judging, meaning, refusing
 from pratique.deciding import LeavingOut
-from pratique.decisions import Decisions, scope
+from pratique.decisions import Decisions, lasting, scope
 from pratique.errors import ConflictError, NoRoomError
 from pratique.hookspecs import Launch
 from pratique.host import Host
@@ -23,7 +23,7 @@ from pratique.policy.compile import compile_policy
 from pratique.policy.model import Policy
 from pratique.policy.score import Verdict
 from pratique.recording import Recording
-from pratique.report import Choice, DecisionPart
+from pratique.report import Choice, DecisionPart, Report
 from pratique.run import installing, keeping
 from pratique.run.claimed import claimed
 from pratique.run.concluding import Conclusion, blocked, conclude, cut_short, given_up, swapped
@@ -126,6 +126,10 @@ def _decide_and_install(
     failed = recording.exit_status != 0 and not options.anyway
     reply: Reply | None = None
 
+    def preview(components: frozenset[str]) -> Report:
+        remaining = leaving_out(components, "install").rest if components else None
+        return conclude(recording, policy, verdict, leaving_out(components), None, remaining=remaining).report
+
     def ask() -> Choice | None:
         nonlocal reply
         # An installer that failed by itself has nothing to install: there is nothing to ask.
@@ -133,10 +137,7 @@ def _decide_and_install(
             return None
         subject = recording.subject
         remember_as = str(scope(subject, policy.decide.remember_by)) if subject.sha256 else ""
-        reply = face.ask(
-            lambda components: conclude(recording, policy, verdict, leaving_out(components), None).report,
-            remember_as=remember_as,
-        )
+        reply = face.ask(preview, remember_as=remember_as, lasting=lasting(policy.decide.remember_for))
         return reply.choice if reply else None
 
     try:

@@ -37,11 +37,13 @@ class Conclusion(msgspec.Struct, frozen=True, kw_only=True):
 def conclude(
     recording: Recording, policy: Policy, verdict: Verdict, leaving: LeavingOut, decision: DecisionPart | None, *,
     applied: frozenset[int] | None = None, hindered: tuple[int, str] | None = None, hint: str = "",
+    remaining: Verdict | None = None,
 ) -> Conclusion:  # fmt: skip
     """What follows from the decision. `decision` None: not decided yet (the report shown with the question).
 
     `applied` are the file effects that reached the host, once they have; until then all that are wanted count.
     `hindered` is what kept an installation from being, exit code and reason: it is noted, and nothing is kept.
+    `remaining` is the verdict on all but the components that are about to be left out.
     """
     exit_code, message = _outcome(recording, verdict, leaving, decision)
     if hindered is not None and exit_code == 0:
@@ -71,6 +73,7 @@ def conclude(
             components=tuple(sorted(leaving.refused)),
             inseparable=dict(leaving.inseparable),
             depending=leaving.depending,
+            remaining=None if remaining is None else reporting.verdict_part(remaining),
         ),
     )
     failed = exit_code == 11 and bool(recording.exit_status)

@@ -81,9 +81,9 @@ class Face(Protocol):
         """Work of our own that may take a while; nobody is asked anything meanwhile."""
         ...
 
-    def ask(self, preview: Preview, *, remember_as: str) -> Reply | None:
+    def ask(self, preview: Preview, *, remember_as: str, lasting: str) -> Reply | None:
         """Put the one question; None: nobody can be asked.
 
-        `remember_as` says in words what an answer would be remembered for; "": it cannot be.
+        `remember_as` says in words what an answer would be remembered for ("": it cannot be), `lasting` for how long.
         """
         ...

@@ -150,7 +150,7 @@ def watch(
             *summary.notes(spec.place / log.NAME),
             *reaching.notes(merged.events, network.mode),
             *left_running.notes(ended.left if ended.exit_status is not None else {}),
-            *outcomes.notes(merged.events),
+            *outcomes.notes(merged.events, whose.processes, host.vocabulary()),
             *probes.notes(merged.events, whose.processes),
             *rights.notes(merged.events),
             *([_WENT_ON] if ended.stopping else ()),
