@@ -1,8 +1,9 @@
 """Whether the system would let a call change a file: what it refuses anyway is no act, and is not told.
 
 Asked with this process's own rights. Those of an ordinary user's session are the program's, and all rights over the
-user's own files besides: so nothing is left out that the program could make possible a moment later, by a change of
-mode. Of root's sessions only what lies on read-only file systems is left out, whoever the program runs as.
+user's own files besides (the topmost directories of its overlays are): so nothing is left out that the program could
+make possible a moment later, by a change of mode. Of root's sessions only what lies on read-only file systems is left
+out, whoever the program runs as.
 """
 
 from __future__ import annotations
