@@ -124,7 +124,7 @@ def test_a_script_that_no_plugin_knows_is_not_called_text_without_a_first_line(h
     script.write_text("#!/bin/sh\n")
     with pytest.raises(CannotError, match=r"no plugin that runs here can start a program"):
         identify(Host.of({}), str(script))
-    with pytest.raises(CannotError, match=r"setup\.sh is a script, and no plugin that runs here knows scripts"):
+    with pytest.raises(UsageError, match=r"setup\.sh is a script, and no plugin that runs here knows scripts"):
         identify(Host.of({"npm": npm}), str(script))
 
 

@@ -171,9 +171,12 @@ def _not_a_program(file: Opened, host: Host) -> PratiqueError:
             hint="`pratique plugins` says why each is off; `pratique doctor` what mends it",
         )
     if head.startswith(b"#!"):
-        return CannotError(
+        words = head.decode("utf-8", "replace").split("\n", 1)[0].removeprefix("#!").split()
+        names = [Path(word).name for word in words if not word.startswith("-")]
+        reads = next((name for name in names if name != "env"), "sh")
+        return UsageError(
             f"{file.typed} is a script, and no plugin that runs here knows scripts",
-            hint="`pratique plugins` lists the plugins; the shipped one for scripts is called script",
+            hint=f"`pratique plugins` says why; as a command of its interpreter: pratique run -- {reads} {file.typed}",
         )
     start = head[:512].lstrip().lower()
     if start.startswith((b"<!doctype html", b"<html", b"<?xml")):

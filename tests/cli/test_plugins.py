@@ -60,7 +60,7 @@ def test_the_hash_is_ready_to_be_pasted_and_accepted(pratique, folder, tmp_path)
     role = tmp_path / "host.yaml"
     role.write_text(by_plugin.out.partition("in a role file:\n")[2])
     states = {one["name"]: one["state"] for one in pratique("plugins", "--json", "--host", role).json["plugins"]}
-    assert (states["fonts"], states["effects"]) == ("on", "failed")
+    assert (states["fonts"], states["effects"]) == ("on", "off")
     (folder / "my_fonts.py").write_text("")
     changed = pratique("plugins", "--hash", "fonts")
     assert changed.code == 4

@@ -69,6 +69,17 @@ def test_a_missing_file_is_wrong_usage(pratique: Any) -> None:
     assert "no such file" in ran.err
 
 
+def test_a_missing_file_is_said_with_the_one_that_was_meant(pratique: Any, tmp_path: Path) -> None:
+    place = tmp_path / "policies"
+    place.mkdir()
+    for words in (("policy", "check"), ("policy", "fmt"), ("policy", "test"), ("run", "--policy")):
+        said = pratique(*words, place / "ofice.policy", *(["true"] if words[0] == "run" else [])).err
+        assert f"no such file or directory: {place}/ofice.policy\n  there is no policy file in {place}\n" in said
+    (place / "office.policy").write_text(GOOD)
+    assert 'did you mean "office.policy"?' in pratique("policy", "check", place / "ofice.policy").err
+    assert f"policy files in {place}: office.policy" in pratique("policy", "check", place / "x").err
+
+
 def test_help_lists_the_subcommands(pratique: Any) -> None:
     ran = pratique("policy", "--help")
     assert ran.code == 0

@@ -107,6 +107,8 @@ def test_an_event(pratique, event: str, expected: str) -> None:  # type: ignore[
         (["--event", "file.write pth=/x"], 'did you mean "path"?'),
         (["--event", "file.write path"], "path lacks its value\n  write: path=..."),
         (["--event", "call.nothing"], "no event kind 'call.nothing'"),
+        (["--event", "bogus x=1"], "no event kind 'bogus'\n  kinds begin with file, process, sandbox, net, "),
+        (["--event", "kernel.zzz"], "no event kind 'kernel.zzz'\n  there are kernel.setting and kernel.module\n"),
         (["--event", "file.write path=/x size=big"], "size is a number like 4096 or 10MiB; found 'big'"),
         (["--event", "file.write path=/x size=10s"], "size is a number like 4096 or 10MiB; found '10s'"),
         (["--event", "file.mode path=/x mode=4855"], "file.mode: mode is written in octal, as in 4755; found '4855'"),

@@ -55,7 +55,7 @@ def test_the_whole_language_parses() -> None:
     assert parsed.diagnostics == ()
     kinds = {type(item) for item in parsed.file.items}
     assert len(kinds) == 18
-    assert len(parsed.file.comments) == 16
+    assert len(parsed.file.comments) == 17
 
 
 def test_records_survive_being_sent_to_another_process() -> None:

@@ -40,6 +40,13 @@ def test_going_on_anyway_has_a_last_line(scene):
     assert "installed  setup.sh: 1 change" in ran.out
 
 
+def test_how_to_go_on_is_said_where_there_is_something_to_install(scene):
+    ran = scene.run(scene.script("echo one > ~/one", "exit 1"))
+    assert (ran.code, ran.err.endswith("\n  what it did until it failed is installed with `--anyway`\n")) == (6, True)
+    ran = scene.run("--", "false")
+    assert (ran.code, "--anyway" in ran.err) == (6, False)
+
+
 def test_a_program_cut_short_is_not_finished(scene):
     ran = scene.run("--timeout", "1", scene.script("sleep 60"))
     assert (ran.code, "\nNOT FINISHED  0 of 100" in ran.out, "clean so far" in ran.out) == (7, True, True)

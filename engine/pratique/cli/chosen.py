@@ -109,7 +109,7 @@ def event(text: str, vocabulary: Vocabulary, home: str) -> Event:
         raise UsageError("expected KIND FIELD=VALUE ..., found nothing", hint="try: file.write path=~/.bashrc")
     kind = vocabulary.get(kind_name)
     if kind is None:
-        raise UsageError(f"no event kind {kind_name!r}", hint=did_you_mean(kind_name, list(vocabulary)))
+        raise UsageError(f"no event kind {kind_name!r}", hint=_kinds_like(kind_name, list(vocabulary)))
     fields: dict[str, FieldValue] = {}
     about: dict[str, str] = {}
     for part in parts:
@@ -132,6 +132,19 @@ def event(text: str, vocabulary: Vocabulary, home: str) -> Event:
     found = Event(kind_name, component=about.get("component", ""), process=process, time=time)
     found.fields = fields
     return found
+
+
+def _kinds_like(name: str, kinds: Sequence[str]) -> str:
+    """The nearest kind; else those with the same beginning, or all beginnings that there are."""
+    from pratique.policy.nearest import did_you_mean, listed
+
+    beginnings = list(dict.fromkeys(kind.partition(".")[0] for kind in kinds))
+    head = name.partition(".")[0]
+    if near := did_you_mean(name, kinds):
+        return near
+    if head in beginnings:
+        return f"there are {listed((kind for kind in kinds if kind.startswith(f'{head}.')), 'and', most=30)}"
+    return f"kinds begin with {listed(beginnings, 'or', most=30)}; `pratique plugins` lists them all"
 
 
 def _value(kind: str, name: str, field: Field, text: str, home: str) -> FieldValue:

@@ -43,7 +43,9 @@ def run(args: argparse.Namespace) -> int:
     old, new = (_policy(named, host) for named in (args.old, args.new))
     for path in args.on:
         if not path.exists():
-            raise UsageError(f"no such file or directory: {path}")
+            raise UsageError(
+                f"no such file or directory: {path}", hint="`pratique run --record FILE` makes a recording"
+            )
     found = list(diff.recordings_in(args.on))
     if not found:
         raise UsageError(

@@ -34,7 +34,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     from pratique.errors import UsageError
-    from pratique.policies.reading import files_below
+    from pratique.policies.reading import files_below, no_such
 
     if args.json and (args.diff or "-" in args.path):
         raise UsageError("--json goes with files, and not with --diff", hint="pratique policy fmt --json --check FILE")
@@ -42,7 +42,7 @@ def run(args: argparse.Namespace) -> int:
     for name in args.path:
         path = Path(name)
         if name != "-" and not path.exists():
-            raise UsageError(f"no such file or directory: {name}")
+            raise no_such(path)
         files += files_below(path) if path.is_dir() else [path]
     states = {str(file): _format(file, check=args.check, diff=args.diff, quiet=args.json) for file in files}
     if args.json:

@@ -16,7 +16,8 @@ _HEAD: Final = """\
 Made from the code by `make docs`; a test compares the two. `pratique COMMAND --help` says the same.
 
 - Every command that prints for people takes `--json` where there is something to print.
-- Progress and complaints go to standard error. A complaint is one line, and a second that says what to do.
+- Progress and complaints go to standard error. A complaint is one line, and where something can be done, a second that
+  says what. Of a command line that cannot be read, the usage is shown before; of a policy, its errors.
 - Colours appear only on a terminal, and never with `NO_COLOR` set.
 - Plugins may add commands; `pratique plugins` lists who does.
 

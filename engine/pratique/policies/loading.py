@@ -11,7 +11,7 @@ from pratique.errors import PolicyError, UsageError
 from pratique.events import Vocabulary
 from pratique.policies.collecting import no_collecting
 from pratique.policies.located import located
-from pratique.policies.reading import files_below
+from pratique.policies.reading import files_below, no_such
 from pratique.policies.search import Library, search_path
 from pratique.policy.checker import check as check_sources
 from pratique.policy.compose import ownerless
@@ -61,7 +61,7 @@ def check(
     beside: dict[Path, bool] = {}  # whether to search below it, too
     for path in paths:
         if not path.exists():
-            raise UsageError(f"no such file or directory: {path}")
+            raise no_such(path)
         given |= dict.fromkeys(files_below(path.absolute()) if path.is_dir() else [path.absolute()])
         near = path.absolute() if path.is_dir() else path.absolute().parent
         beside[near] = beside.get(near, False) or path.is_dir()

@@ -7,9 +7,11 @@ import stat
 from pathlib import Path
 
 from pratique import resources
+from pratique.errors import UsageError
 from pratique.policy.diagnostics import Diagnostic
 from pratique.policy.limits import LARGEST
 from pratique.policy.model import Location
+from pratique.policy.nearest import did_you_mean, listed
 
 
 def shown(path: Path) -> str:
@@ -46,6 +48,19 @@ def as_far_as_it_goes(path: Path) -> str:
         return (_content(path) or b"").decode("utf-8-sig", "replace")
     except OSError:
         return ""
+
+
+def no_such(path: Path) -> UsageError:
+    """What to say of a path that is not there: the name beside it that was meant, or what there is."""
+    place = path.absolute().parent
+    message = f"no such file or directory: {path}"
+    try:
+        names = sorted(entry.name for entry in os.scandir(place))
+    except OSError:
+        return UsageError(message, hint=f"{place} is no directory that can be read")
+    policies = [name for name in names if name.endswith(".policy")]
+    there = f"policy files in {place}: {listed(policies, 'and')}" if policies else f"there is no policy file in {place}"
+    return UsageError(message, hint=did_you_mean(path.name, names) or there)
 
 
 def _content(path: Path) -> bytes | None:

@@ -77,11 +77,13 @@ def conclude(
         ),
     )
     failed = exit_code == 11 and bool(recording.exit_status)
+    did_something = exit_code == 6 and any(effect.type == "file" and not effect.unfit for effect in recording.effects)
+    anyway = "what it did until it failed is installed with `--anyway`" if did_something else ""
     return Conclusion(
         report=report,
         exit_code=exit_code,
         message=message,
-        hint="\n  ".join(filter(None, (shut_out.hint(recording), hint))) if exit_code == 6 or failed else "",
+        hint="\n  ".join(filter(None, (shut_out.hint(recording), hint, anyway))) if exit_code == 6 or failed else "",
         wanted=wanted,
         pieces=leaving.pieces if without else {},
     )
