@@ -160,8 +160,8 @@ def _names_apart(tree: dict[str, tuple[object, ...]], apart: bool) -> dict[str, 
 
 def there_and_back(layout: list[tuple[Any, ...]], doings: list[tuple[Any, ...]], *, apart: bool) -> None:
     """`apart`: the session's files are on another file system than the host's, so that nothing can be linked."""
-    place = Path(tempfile.mkdtemp(prefix="pratique-trip-", dir="/dev/shm"))
-    elsewhere = Path(tempfile.mkdtemp(prefix="pratique-trip-", dir="/var/tmp")) if apart else place
+    elsewhere = Path(tempfile.mkdtemp(prefix="pratique-trip-", dir="/dev/shm"))
+    place = Path(tempfile.mkdtemp(prefix="pratique-trip-", dir="/var/tmp")) if apart else elsewhere
     try:
         assert (place.stat().st_dev != elsewhere.stat().st_dev) == apart
         host = elsewhere / "host"
