@@ -50,7 +50,8 @@ class _Kept(msgspec.Struct, frozen=True, kw_only=True):
 def in_force(vocabulary: Vocabulary, *, name: str | None = None, directories: Iterable[Path] = ()) -> InForce:
     """The policy in force: `name` when the role file says one, else the site's own, else the shipped one.
 
-    Raises `PolicyError` when there is none: the files have errors and no good set was ever loaded here.
+    Raises `PolicyError` when there is none: the policy that is named, or that the files hold, is missing or has errors,
+    and no good version of it was ever loaded here. Another one never holds in the place of one that is named.
     """
     library = Library(search_path(directories))
     key = _key(library, vocabulary, name)
@@ -64,10 +65,12 @@ def in_force(vocabulary: Vocabulary, *, name: str | None = None, directories: It
         outcome = check_named(chosen, library, vocabulary, besides=_own_files(library))
         problems = "" if outcome.good else f"{outcome.rendered()}\n\n{outcome.summary()}"
     except PolicyError as error:
+        if _last_good(kept, name) is None and _is_named(name):
+            raise
         outcome = None
         problems = f"{error}" + (f"\n  {error.hint}" if error.hint else "")
     if problems or outcome is None:
-        return _instead(kept, problems, vocabulary)
+        return _instead(kept, name, problems, vocabulary)
     policy = outcome.policies[chosen]
     now = time.time()
     since = kept.since if kept is not None and kept.policy == policy else now
@@ -134,17 +137,30 @@ def still_in_force(held: InForce) -> str:
     return f"the policy in force is still {policy.name} {policy.version} ({age(held.since, time.time())})"
 
 
-def last_good() -> InForce | None:
-    """The policy that was last loaded on this machine; None when there never was one."""
-    kept = _read_kept()
-    return None if kept is None else InForce(policy=kept.policy, since=kept.since)
+def last_good(name: str | None = None) -> InForce | None:
+    """The policy that was last loaded on this machine, if it is the one of that name; None when there is none."""
+    return _last_good(_read_kept(), name)
 
 
-def _instead(kept: _Kept | None, problems: str, vocabulary: Vocabulary) -> InForce:
-    """The last good policy; the shipped one where nothing was ever loaded."""
-    if kept is not None:
-        held = InForce(policy=kept.policy, since=kept.since)
-    else:
+def _last_good(kept: _Kept | None, name: str | None) -> InForce | None:
+    if kept is None or (_is_named(name) and kept.policy.name != name):
+        return None
+    return InForce(policy=kept.policy, since=kept.since)
+
+
+def _is_named(name: str | None) -> bool:
+    """Whether this very policy is wanted, and it is not the shipped one, which is always there to fall back to."""
+    return name not in (None, "", SHIPPED)
+
+
+def _instead(kept: _Kept | None, name: str | None, problems: str, vocabulary: Vocabulary) -> InForce:
+    """The last good policy; the shipped one where nothing was ever loaded and no other is wanted."""
+    held = _last_good(kept, name)
+    if held is None and _is_named(name):
+        raise PolicyError(
+            f'the policy "{name}" has errors, and no good version of it was loaded here', rendered=problems
+        )
+    if held is None:
         from pratique.policies.loading import check_named
 
         shipped = check_named(SHIPPED, Library([resources.directory("rules")]), vocabulary)
