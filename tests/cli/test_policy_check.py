@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import resource
 import subprocess
 import sys
 import time
@@ -121,8 +122,16 @@ def fastest(times: int, run: Any) -> float:
     return min(took)
 
 
+def of_processor(run: Any) -> float:
+    """Seconds of processor time that a command took: other work on the machine hardly counts."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert run().code == 0
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
+
+
 def test_the_shipped_rules_are_checked_in_less_than_400_ms(pratique: Any) -> None:
-    assert fastest(5, lambda: pratique("policy", "check")) <= 0.4
+    assert min(of_processor(lambda: pratique("policy", "check")) for _ in range(5)) <= 0.4
 
 
 @pytest.mark.timeout(120)
