@@ -50,6 +50,23 @@ def test_the_summary_names_the_policy_still_in_force(pratique: Any, tmp_path: Pa
     assert last.startswith(expected)
 
 
+@pytest.mark.parametrize("content", [None, "# ours\nnot a hash\n"], ids=["missing", "malformed"])
+def test_a_list_of_hashes_that_cannot_be_used_is_told_where_it_is_named(
+    pratique: Any, tmp_path: Path, content: str | None
+) -> None:
+    (tmp_path / "x.policy").write_text(GOOD + 'trust {\n    allow sha256 from "allow.txt"\n}\n')
+    if content is not None:
+        (tmp_path / "allow.txt").write_text(content)
+    ran = pratique("policy", "check", "x.policy")
+    assert ran.code == 3
+    assert "error[P0312]" in ran.out
+    assert " --> x.policy:8:5\n" in ran.out
+    assert "\n8 |     allow sha256 from" in ran.out
+    assert "\n  |     ^^^^^" in ran.out
+    (tmp_path / "allow.txt").write_text("# ours\n" + "a" * 64 + "  setup.sh\n")
+    assert pratique("policy", "check", "x.policy").code == 0
+
+
 def test_json_is_one_document(pratique: Any, tmp_path: Path) -> None:
     (tmp_path / "x.policy").write_text(GOOD)
     ran = pratique("policy", "check", "x.policy", "--json")
