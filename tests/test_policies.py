@@ -184,6 +184,7 @@ def test_pipes_and_devices_are_not_waited_for(state: Path, tmp_path: Path) -> No
     (tmp_path / "zero.policy").symlink_to("/dev/zero")
     outcome = policies.check([tmp_path], VOCABULARY)
     assert [one.message for one in outcome.diagnostics] == ["this is not a regular file"] * 2
+    assert [Path(one.where.file).name for one in outcome.diagnostics] == ["pipe.policy", "zero.policy"]
 
 
 @pytest.mark.parametrize(
@@ -272,6 +273,15 @@ def test_junk_beside_a_file_that_is_named_is_only_noted(state: Path, tmp_path: P
     ]
     assert policies.load(tmp_path / "good.policy", VOCABULARY).name == "ours"
     assert not policies.check([tmp_path], VOCABULARY).good, "where the whole directory is asked about, it is an error"
+
+
+@pytest.mark.parametrize("text", [GOOD.replace("weight 10", "wieght 10"), "action x {", "policy {"])
+def test_junk_beside_a_file_with_errors_is_only_noted_too(state: Path, tmp_path: Path, text: str) -> None:
+    (tmp_path / "bad.policy").write_text(text)
+    (tmp_path / "junk.policy").write_bytes(b"\x7fELF\x00\xff")
+    told = policies.check([tmp_path / "bad.policy"], VOCABULARY).diagnostics
+    assert not [one for one in told if one.where.file.endswith("junk.policy") and one.severity == "error"]
+    assert [one for one in told if one.where.file.endswith("bad.policy") and one.severity == "error"]
 
 
 def test_a_part_that_cannot_be_read_is_an_error(state: Path, tmp_path: Path) -> None:

@@ -119,7 +119,8 @@ def _check_all(
             if observed is not None:  # for its author; a session reads its lists itself, and refuses
                 diagnostics += faults_of_lists(policies[name])
     for path, fault in library.faults.items():
-        if path in origin or library.owner(path) in by_policy:
+        owner = library.owner(path)
+        if path in origin or (owner and owner in by_policy):
             diagnostics.append(fault)
         elif _is_beside(path, library, by_policy):
             diagnostics.append(msgspec.structs.replace(fault, severity="warning", help="it is passed over"))
