@@ -289,6 +289,6 @@ def test_a_thousand_decisions_are_looked_through_in_no_time(store: Decisions, fi
     plain = book["remembered"][0]
     book["remembered"] = [{**plain, "id": f"{n:08x}", "key": {"sha256": f"{n:064x}"}} for n in range(1000)] + [plain]
     file.write_text(json.dumps(book))
-    started = time.perf_counter()
+    started = time.process_time()
     assert store.lookup(subject(), NOW) == entry
-    assert time.perf_counter() - started < 0.2
+    assert time.process_time() - started < 0.2

@@ -537,8 +537,8 @@ def test_the_distributions_found_are_those_python_knows(folder):
 
 def test_opening_the_host_with_all_shipped_plugins_is_quick():
     program = (
-        "import time; import pratique.hookspecs; start = time.perf_counter(); from pratique.host import Host; "
-        "host = Host.open(); host.vocabulary(); print(time.perf_counter() - start); assert not host.failures()"
+        "import time; import pratique.hookspecs; start = time.process_time(); from pratique.host import Host; "
+        "host = Host.open(); host.vocabulary(); print(time.process_time() - start); assert not host.failures()"
     )
     times = [
         float(subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True).stdout)
@@ -550,7 +550,7 @@ def test_opening_the_host_with_all_shipped_plugins_is_quick():
 def test_a_call_costs_little():
     host = Host.of({"a": answering(identify=Facts(kind="deb"))})
     host.call("identify", **ARGUMENTS)
-    start = time.perf_counter()
+    start = time.process_time()
     for _ in range(1000):
         host.call("identify", **ARGUMENTS)
-    assert (time.perf_counter() - start) / 1000 < 0.002
+    assert (time.process_time() - start) / 1000 < 0.002

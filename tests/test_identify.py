@@ -109,7 +109,8 @@ def test_what_the_person_marked_is_blocked(host: Host, installer: Installer) -> 
         (b"<!DOCTYPE html>\n<html>", "is a web page"),
         (b"echo hi\n", "is text without a #! line"),
         (b"\x89PNG\r\n\x1a\n\0\0", "begins with 89 50 4e 47"),
-        (b"\x7fELF", "is text without"),
+        (b"\x7fELF", "begins with 7f 45 4c 46"),
+        (b"\x7fELF and then text\n", "begins with 7f 45 4c 46"),
     ],
 )
 def test_what_is_no_program_is_refused_with_what_it_is(

@@ -288,8 +288,8 @@ def test_a_hundred_thousand_events_pass_in_seconds():
         for number in range(100_000):
             yield seen("x", path="/some/where", size=number)
 
-    start = time.perf_counter()
+    start = time.process_time()
     events, runs, _ = watch({"many": observer(many)}, budget=60)
     assert len(events) == 100_000
     assert runs["many"].error == ""
-    assert time.perf_counter() - start < 10
+    assert time.process_time() - start < 10

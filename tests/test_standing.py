@@ -9,8 +9,9 @@ import pytest
 from pratique.decisions import Mark
 from pratique.errors import PolicyError
 from pratique.hookspecs import Opinion
+from pratique.policies.hashes import hash_list
 from pratique.policy.model import HashList, Location, Regex, SourceRule, Trust
-from pratique.standing import hash_list, judged
+from pratique.standing import judged
 from pratique.subject import Signer, Subject
 
 HASH = "ab" * 32

@@ -38,6 +38,7 @@ MOST_FILES: Final = 64
 PACKAGE_MANAGERS: Final = {
     "npm": "npm", "npx": "npm", "pip": "pip", "pip3": "pip",
 }  # fmt: skip
+_ELF: Final = b"\x7fELF"
 _PYTHONS: Final = ("python", "python3")
 
 
@@ -184,14 +185,17 @@ def _not_a_program(file: Opened, host: Host) -> PratiqueError:
             f"{file.typed} is a web page, not a program",
             hint="the download went wrong, perhaps to a log-in or error page: fetch it again",
         )
-    if _is_text(head):
+    damaged = head.startswith(_ELF)
+    if _is_text(head) and not damaged:
         return UsageError(
             f"{file.typed} is text without a #! line, not a program Pratique knows",
             hint=f"if it is a shell script: pratique run -- sh {file.typed}",
         )
     return UsageError(
         f"{file.typed} is not a program Pratique knows: it begins with {head[:8].hex(' ')}",
-        hint=f"`file {file.typed}` may know it; what is run is listed in docs/installers.md",
+        hint="so do programs for Linux, but this is none: it is damaged, fetch it again"
+        if damaged
+        else f"`file {file.typed}` may know it; what is run is listed in docs/installers.md",
     )
 
 

@@ -7,9 +7,7 @@ person); one blocking word from anybody makes it *blocked*. Signed is not clean:
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import Final, Literal, NamedTuple
 
 import msgspec
@@ -17,16 +15,10 @@ import re2
 
 from pratique import resources
 from pratique.decisions import Mark
-from pratique.errors import PolicyError
 from pratique.hookspecs import Opinion
+from pratique.policies.hashes import hash_list
 from pratique.policy.model import HashList, Regex, Trust
 from pratique.subject import Subject
-
-#: Most of a hash list that is read: about a million hashes.
-LARGEST_LIST: Final = 128 * 1024 * 1024  # bytes
-
-#: A line of a hash list: a hash, as `sha256sum` writes it too (a file name may follow), a comment, or nothing.
-_LINE: Final = re.compile(rb"\s*(?:([0-9a-fA-F]{64})(?:\s.*)?|#.*)?\s*\Z")
 
 #: The second reason for `unknown`, where nothing allows the program.
 ON_NEITHER: Final = "on neither the allow list nor the block list"
@@ -110,34 +102,6 @@ def _found_in(listing: HashList, wanted: set[str]) -> tuple[str, str | None]:
         if sha256 in wanted:
             return f"{path.name}:{number}", sha256
     return "", None
-
-
-def hash_list(path: Path, *, said: str = "") -> Iterable[tuple[int, str]]:
-    """The hashes of a list, lower-case, with their line numbers. `said`: where the policy names it, for errors.
-
-    Raises `PolicyError`.
-    """
-    at = f"{said}: " if said else ""
-    try:
-        with path.open("rb") as file:
-            content = file.read(LARGEST_LIST + 1)
-    except OSError as error:
-        raise PolicyError(
-            f"{at}the list {path} cannot be read: {error.strerror}",
-            hint="make the file (one SHA-256 a line, # for comments), or take the line out of the policy",
-        ) from None
-    if len(content) > LARGEST_LIST:
-        raise PolicyError(f"{at}the list {path} is larger than {LARGEST_LIST >> 20} MiB")
-    for number, line in enumerate(content.split(b"\n"), 1):
-        match = _LINE.match(line)
-        if match is None:
-            text = line[:80].decode("utf-8", "backslashreplace")
-            raise PolicyError(
-                f"{path}:{number}: expected a SHA-256 (64 hex digits) or a # comment, found {text!r}",
-                hint="`sha256sum FILE` writes such a line",
-            )
-        if match[1]:
-            yield number, match[1].decode().lower()
 
 
 def _by_source(subject: Subject, trust: Trust) -> Iterable[Word]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -125,3 +126,16 @@ def test_a_mark_says_when_it_counts(pratique: Pratique) -> None:
 def test_a_note_cannot_steer_the_terminal(pratique: Pratique) -> None:
     pratique("decisions", "mark", HASH, "--clean", "--note", "red \x1b[31m")
     assert "\x1b" not in pratique("decisions").out
+
+
+def test_no_room_for_a_mark_is_said_with_the_exit_code_for_it(pratique: Pratique, state: Path) -> None:
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16k,mode=700", "tmpfs", state], check=True)
+    try:
+        with pytest.raises(OSError, match="No space"), (state / "large").open("wb", buffering=0) as file:
+            while True:
+                file.write(bytes(4096))
+        ran = pratique("decisions", "mark", "a" * 64, "--undesirable")
+    finally:
+        subprocess.run(["umount", state], check=True)
+    assert ran.code == 8, ran.err
+    assert "No space left on device; nothing was changed" in ran.err

@@ -47,7 +47,17 @@ def test_where_the_role_file_names_no_policy_it_is_not_the_files_that_are_wrong(
     assert f"{said}; the shipped policy is in force" in ran.json["notes"]
     assert f"pratique: {said}; nothing was loaded, no policy was ever loaded" in ran.err
     assert "\n  say which: `pratique host set policy NAME`\n" in ran.err
-    (tmp_path / "host.yaml").write_text("policy: labb\n")
-    ran = pratique("run", "--refuse", "--json", "--host", tmp_path / "host.yaml", script)
-    assert 'there is no policy "labb"; the shipped policy is in force' in ran.json["notes"]
-    assert 'pratique: there is no policy "labb"; nothing was loaded' in ran.err
+
+
+def test_a_named_policy_that_is_not_there_is_not_replaced_by_another(pratique: Any, tmp_path: Path) -> None:
+    config = tmp_path / "pratique-config"
+    config.mkdir()
+    role = config / "host.yaml"
+    role.write_text("role: laptop\npolicy: own\n")
+    script = tmp_path / "setup.sh"
+    script.write_text("#!/bin/sh\n")
+    for words in (("run", "--refuse", script), ("policy", "check")):
+        ran = pratique(*words)
+        assert ran.code == 3, ran.err
+        assert 'there is no policy "own"' in ran.err
+        assert "baseline 1" not in ran.err

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import resource
 import subprocess
 import sys
 import time
@@ -48,6 +49,23 @@ def test_the_summary_names_the_policy_still_in_force(pratique: Any, tmp_path: Pa
     last = pratique("policy", "check", "x.policy").out.splitlines()[-1]
     expected = f"1 error in 1 file; nothing was loaded, the policy in force is still {held.name} {held.version} ("
     assert last.startswith(expected)
+
+
+@pytest.mark.parametrize("content", [None, "# ours\nnot a hash\n"], ids=["missing", "malformed"])
+def test_a_list_of_hashes_that_cannot_be_used_is_told_where_it_is_named(
+    pratique: Any, tmp_path: Path, content: str | None
+) -> None:
+    (tmp_path / "x.policy").write_text(GOOD + 'trust {\n    allow sha256 from "allow.txt"\n}\n')
+    if content is not None:
+        (tmp_path / "allow.txt").write_text(content)
+    ran = pratique("policy", "check", "x.policy")
+    assert ran.code == 3
+    assert "error[P0312]" in ran.out
+    assert " --> x.policy:8:5\n" in ran.out
+    assert "\n8 |     allow sha256 from" in ran.out
+    assert "\n  |     ^^^^^" in ran.out
+    (tmp_path / "allow.txt").write_text("# ours\n" + "a" * 64 + "  setup.sh\n")
+    assert pratique("policy", "check", "x.policy").code == 0
 
 
 def test_json_is_one_document(pratique: Any, tmp_path: Path) -> None:
@@ -166,8 +184,16 @@ def fastest(times: int, run: Any) -> float:
     return min(took)
 
 
+def of_processor(run: Any) -> float:
+    """Seconds of processor time that a command took: other work on the machine hardly counts."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert run().code == 0
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
+
+
 def test_the_shipped_rules_are_checked_in_less_than_400_ms(pratique: Any) -> None:
-    assert fastest(5, lambda: pratique("policy", "check")) <= 0.4
+    assert min(of_processor(lambda: pratique("policy", "check")) for _ in range(5)) <= 0.4
 
 
 @pytest.mark.timeout(120)

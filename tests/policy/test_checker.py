@@ -244,18 +244,18 @@ def test_lets_that_use_each_other_in_a_circle_are_named() -> None:
 
 def test_lets_cannot_grow_without_bound() -> None:
     lines = ['let l0 = ["/a", "/b"]'] + [f"let l{n} = [{', '.join([f'l{n - 1}'] * 10)}]" for n in range(1, 40)]
-    before = time.monotonic()
+    before = time.process_time()
     out = checked("\n".join(lines) + "\naction x { on file.write where path in l39; weight 5 }")
-    assert time.monotonic() - before < 2
+    assert time.process_time() - before < 2
     assert {one.code for one in out.diagnostics} == {"P0308"}
 
 
 def test_a_large_let_in_thousands_of_actions_is_bounded() -> None:
     paths = ", ".join(f'"/a/{n}"' for n in range(4000))
     clauses = "\n".join(f"on file.write where path in [big, '/x{n}']" for n in range(1000))
-    before = time.monotonic()
+    before = time.process_time()
     out = checked(f"let big = [{paths}]\naction x {{ {clauses}\nweight 5 }}")
-    assert time.monotonic() - before < 10
+    assert time.process_time() - before < 10
     assert {one.code for one in out.diagnostics} == {"P0308"}
 
 

@@ -168,9 +168,9 @@ def many(count: int) -> tuple[Condition, ...]:
 
 
 def test_ten_thousand_actions_compile_in_seconds_and_find_one() -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     policy = compiled(*many(10_000))
-    assert time.perf_counter() - started < 5
+    assert time.process_time() - started < 5
     assert found(policy, path="/opt/p6000/x") == {6000}
     assert found(policy, path="/home/ann/.p6001rc") == {6001}
     assert found(policy, path="/usr/lib/x/p6002.1.so") == {6002}

@@ -201,9 +201,9 @@ def test_no_terminal_name_reaches_people() -> None:
     ids=lambda text: repr(text[:14]),
 )
 def test_hostile_files_are_refused_quickly(text: str) -> None:
-    before = time.monotonic()
+    before = time.process_time()
     parsed = parse(text, "x")
-    assert time.monotonic() - before < 5
+    assert time.process_time() - before < 5
     assert len(parsed.diagnostics) <= 100_000
 
 

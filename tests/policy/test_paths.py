@@ -115,9 +115,9 @@ def test_which_texts_are_windows() -> None:
 
 def test_matching_takes_linear_time() -> None:
     glob = "/" + "*a" * 40
-    started = time.perf_counter()
+    started = time.process_time()
     assert not matches(glob, "/" + "a" * 20_000 + "b", HOME)
-    assert time.perf_counter() - started < 2
+    assert time.process_time() - started < 2
 
 
 def oracle(glob: str, path: str) -> bool:

@@ -69,9 +69,9 @@ def test_hostile_text_takes_linear_time() -> None:
     table.add("(a+)+b", 0)
     table.add("(?s)x.*y.*z", 1)
     find = table.find_among()
-    started = time.perf_counter()
+    started = time.process_time()
     assert list(find(["a" * 100_000, *["x" * 200] * 255])) == []
-    assert time.perf_counter() - started < 1
+    assert time.process_time() - started < 1
 
 
 def test_a_set_too_large_for_the_engine_is_cut() -> None:

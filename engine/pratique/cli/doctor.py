@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from pratique.errors import CannotError, PratiqueError
+from pratique.errors import CannotError, PolicyError, PratiqueError
 
 if TYPE_CHECKING:
     from pratique.host import Host
@@ -155,7 +155,13 @@ def _configured(role_file: Path | None) -> Iterator[Check]:
     from pratique import policies
 
     places = [Path(place) for place in host.role.policies]
-    in_force = policies.in_force(vocabulary, name=host.role.policy or None, directories=places)
+    try:
+        in_force = policies.in_force(vocabulary, name=host.role.policy or None, directories=places)
+    except PolicyError as error:
+        detail = "\n".join(filter(None, (error.rendered, str(error))))
+        mend = host_notes.mend_of_policy(host.role, role_file) or error.hint or "pratique policy check"
+        yield Check(name="policy", ok=False, needed=False, detail=detail, mend=mend)
+        return
     name = f"{in_force.policy.name} {in_force.policy.version}".strip()
     wrong = in_force.wrong
     detail = name if wrong is None else f"{name} is in force instead of what cannot be loaded:\n{in_force.problems}"

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from pratique.events import Vocabulary
     from pratique.policies import Outcome
+    from pratique.rolefile import HostFile
 
 _EPILOG: Final = """\
 exit codes: 0 good (there may be warnings), 3 errors, 2 no such file
@@ -38,7 +39,7 @@ def run(args: argparse.Namespace) -> int:
     host = Host.open()
     vocabulary, observed = host.vocabulary(), host.observed_kinds()
     gc.disable()  # the process ends before anything would need collecting
-    outcome = _check(args.path, vocabulary, observed)
+    outcome = _check(args.path, host.role, vocabulary, observed)
     gc.freeze()  # ... not even at its end
     if args.json:
         import msgspec
@@ -47,14 +48,13 @@ def run(args: argparse.Namespace) -> int:
         return 0 if outcome.good else 3
     if outcome.diagnostics:
         print(outcome.rendered(colour=_wants_colour(), every=args.all), end="\n\n")
-    print(_summary(outcome, vocabulary))
+    print(_summary(outcome, vocabulary, host.role.policy))
     return 0 if outcome.good else 3
 
 
-def _check(paths: list[Path], vocabulary: Vocabulary, observed: set[str]) -> Outcome:
-    from pratique import policies, rolefile
+def _check(paths: list[Path], role: HostFile, vocabulary: Vocabulary, observed: set[str]) -> Outcome:
+    from pratique import policies
 
-    role = rolefile.current()
     directories = [Path(path) for path in role.policies]
     if paths:
         return policies.check(paths, vocabulary, directories=directories, observed=observed)
@@ -65,15 +65,16 @@ def _wants_colour() -> bool:
     return sys.stdout.isatty() and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
 
 
-def _summary(outcome: Outcome, vocabulary: Vocabulary) -> str:
+def _summary(outcome: Outcome, vocabulary: Vocabulary, wanted: str) -> str:
     """`12 actions in 4 files: good`, or what keeps it from being loaded."""
     from pratique import policies
     from pratique.policy.diagnostics import counted
 
     files = counted(len(outcome.files), "file")
     if not outcome.good:
-        held = policies.last_good(vocabulary)
-        return f"{outcome.summary()}; nothing was loaded, {policies.still_in_force(held)}"
+        held = policies.last_good(vocabulary, wanted)
+        never = f'no good version of the policy "{wanted}" was ever loaded on this machine'
+        return f"{outcome.summary()}; nothing was loaded, {policies.still_in_force(held) if held else never}"
     actions = {(action.policy, action.name) for policy in outcome.policies.values() for action in policy.actions}
     warnings = f" ({counted(len(outcome.diagnostics), 'warning')})" if outcome.diagnostics else ""
     return f"{counted(len(actions), 'action')} in {files}: good{warnings}"

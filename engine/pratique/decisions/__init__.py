@@ -32,7 +32,8 @@ __all__ = ["Agreed", "Choice", "Decisions", "Key", "Mark", "Remembered", "Standi
 class Decisions:
     """The store. Every method opens, reads and closes the file, so that several processes may use it at once.
 
-    Each raises `StoreError` for a damaged file and `CannotError` for one that cannot be read, written or believed.
+    Each raises `StoreError` for a damaged file and `CannotError` for one that cannot be read, written or believed,
+    `NoRoomError` when there is no room to write it.
     """
 
     def __init__(self, path: Path | None = None) -> None:

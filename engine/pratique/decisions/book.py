@@ -6,6 +6,7 @@ One that cannot be read is kept aside, and said so once. One that others may wri
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
 import time
@@ -16,7 +17,7 @@ from typing import Final
 import msgspec
 
 from pratique.decisions.record import SCHEMA, Book
-from pratique.errors import CannotError, PratiqueError
+from pratique.errors import CannotError, NoRoomError, PratiqueError
 
 LARGEST: Final = 64 * 1024 * 1024  # bytes
 
@@ -103,7 +104,8 @@ class BookFile:
         try:
             lock = os.open(self.path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         except OSError as error:
-            raise CannotError(
+            kind = NoRoomError if error.errno in (errno.ENOSPC, errno.EDQUOT) else CannotError
+            raise kind(
                 f"decisions cannot be kept in {self.path.parent}: {error.strerror}",
                 hint="PRATIQUE_STATE names another directory",
             ) from None
@@ -126,7 +128,8 @@ class BookFile:
         except OSError as error:
             with contextlib.suppress(OSError):
                 temporary.unlink(missing_ok=True)
-            raise CannotError(
+            kind = NoRoomError if error.errno in (errno.ENOSPC, errno.EDQUOT) else CannotError
+            raise kind(
                 f"decisions cannot be kept in {self.path}: {error.strerror}; nothing was changed",
                 hint=f"df {self.path.parent}; PRATIQUE_STATE names another directory",
             ) from None

@@ -61,7 +61,8 @@ class _Kept(msgspec.Struct, frozen=True, kw_only=True):
 def in_force(vocabulary: Vocabulary, *, name: str | None = None, directories: Iterable[Path] = ()) -> InForce:
     """The policy in force: `name` when the role file says one, else the site's own, else the shipped one.
 
-    Where that cannot be loaded, the last good one stays, and where there never was one, the shipped one.
+    Raises `PolicyError` when there is none: the policy that is named, or that the files hold, is missing or has errors,
+    and no good version of it was ever loaded here. Another one never holds in the place of one that is named.
     """
     library = Library(search_path(directories))
     key = _key(library, vocabulary, name)
@@ -74,9 +75,12 @@ def in_force(vocabulary: Vocabulary, *, name: str | None = None, directories: It
         chosen = name or own_name(library)
         outcome = check_named(chosen, library, vocabulary, besides=_own_files(library))
     except PolicyError as error:
-        return _instead(vocabulary, f"{error}", str(error), hint=error.hint)
+        if last_good(vocabulary, name) is None:
+            raise
+        return _instead(vocabulary, name, f"{error}", str(error), hint=error.hint)
     if not outcome.good:
-        return _instead(vocabulary, "the policy files have errors", outcome.summary(), rendered=outcome.rendered())
+        said = outcome.summary()
+        return _instead(vocabulary, name, "the policy files have errors", said, rendered=outcome.rendered())
     policy = outcome.policies[chosen]
     now = time.time()
     since = kept.since if kept is not None and kept.policy == policy else now
@@ -145,14 +149,18 @@ def still_in_force(held: InForce) -> str:
     return f"the policy in force is still {name} ({age(held.since, time.time())})"
 
 
-def last_good(vocabulary: Vocabulary) -> InForce:
-    """The policy that was last loaded on this machine; where none ever was, the shipped one.
+def last_good(vocabulary: Vocabulary, name: str | None = None) -> InForce | None:
+    """The policy that was last loaded on this machine, if it is the one that is wanted by `name`.
 
-    Raises `PolicyError` when not even that can be loaded.
+    Where none ever was, and none is wanted but the shipped one, that. None: nothing can stand in for what is wanted.
+    Raises `PolicyError` when the shipped one cannot be loaded.
     """
     kept = _read_kept()
-    if kept is not None:
+    named = name not in (None, "", SHIPPED)
+    if kept is not None and (not named or kept.policy.name == name):
         return InForce(policy=kept.policy, since=kept.since)
+    if named:
+        return None
     from pratique.policies.loading import check_named
 
     shipped = check_named(SHIPPED, Library([resources.directory("rules")]), vocabulary)
@@ -161,9 +169,15 @@ def last_good(vocabulary: Vocabulary) -> InForce:
     return InForce(policy=shipped.policies[SHIPPED], since=0)
 
 
-def _instead(vocabulary: Vocabulary, reason: str, said: str, *, rendered: str = "", hint: str = "") -> InForce:
-    """The last good policy, and why it is not the one that is wanted."""
-    held = last_good(vocabulary)
+def _instead(
+    vocabulary: Vocabulary, name: str | None, reason: str, said: str, *, rendered: str = "", hint: str = ""
+) -> InForce:
+    """The last good policy, and why it is not the one that is wanted. Raises `PolicyError` when there is none."""
+    held = last_good(vocabulary, name)
+    if held is None:
+        raise PolicyError(
+            f'the policy "{name}" has errors, and no good version of it was loaded here', rendered=rendered
+        )
     message = f"{said}; nothing was loaded, {still_in_force(held)}"
     return msgspec.structs.replace(held, wrong=PolicyError(message, rendered=rendered, hint=hint), reason=reason)
 

@@ -10,6 +10,7 @@ import msgspec
 from pratique.errors import PolicyError, UsageError
 from pratique.events import Vocabulary
 from pratique.policies.collecting import no_collecting
+from pratique.policies.hashes import faults_of_lists
 from pratique.policies.located import located
 from pratique.policies.reading import files_below, no_such
 from pratique.policies.search import Library, search_path
@@ -117,8 +118,11 @@ def _check_all(
         files |= dict.fromkeys(sources)
         if checked.policy is not None and name:
             policies[name] = located(checked.policy, library)
+            if observed is not None:  # for its author; a session reads its lists itself, and refuses
+                diagnostics += faults_of_lists(policies[name])
     for path, fault in library.faults.items():
-        if path in origin or library.owner(path) in by_policy:
+        owner = library.owner(path)
+        if path in origin or (owner and owner in by_policy):
             diagnostics.append(fault)
         elif _is_beside(path, library, by_policy):
             diagnostics.append(msgspec.structs.replace(fault, severity="warning", help="it is passed over"))

@@ -16,7 +16,7 @@ from pratique.policy.nearest import did_you_mean, listed
 
 def shown(path: Path) -> str:
     """The path as people are shown it: `rules/...` for what is shipped, short when it lies below where they stand."""
-    path = Path(os.path.realpath(path))  # Path.resolve raises for a loop of links
+    path = Path(os.path.realpath(path.parent)) / path.name  # a link by its own name; Path.resolve raises for a loop
     for above in (resources.directory("rules").parent, Path.cwd()):
         if path.is_relative_to(above) and above != Path("/"):
             return str(path.relative_to(above))

@@ -28,7 +28,9 @@ def action(placed: Sequence[Placed], policy: str) -> model.Action | None:
         assert isinstance(node, syntax.Action)
         own: dict[type[syntax.Node], list[tuple[syntax.Clause, Scope]]] = {}
         for clause in node.clauses:
-            kind = syntax.Match if isinstance(clause, syntax.NoMatch) else type(clause)
+            kind = type(clause)
+            if kind is syntax.NoMatch:
+                kind = syntax.Match
             same = own.setdefault(kind, [])
             if same and kind in _SINGLE:
                 related = (Note(scope.place(same[0][0]), "first set here"),)

@@ -6,7 +6,7 @@ which list is put in place of itself.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any, Final, TypeAlias
 
@@ -19,6 +19,7 @@ _UNITS: Final = {
     "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0,
     "B": 1.0, "KiB": 2.0**10, "MiB": 2.0**20, "GiB": 2.0**30, "TiB": 2.0**40,
 }  # fmt: skip
+_QUANTITIES: Final = ("NUMBER", "DURATION", "SIZE", "SHARE")
 #: Rules whose words together are one word of the record ("begins with").
 _WORDS: Final = frozenset({"operator", "bound", "standing"})
 #: Rules whose parts, however many, are one field of the record.
@@ -34,20 +35,22 @@ def rules() -> list[tuple[int, str, Builder]]:
 
 def _leaf(index: int, tokens: Tokens) -> Any:
     """The record of one token."""
-    kind, word, at = tokens.kinds[index], tokens.words[index], tokens.starts[index]
-    if kind == "TEXT":
-        return syntax.Text(at, unquote(word))
-    if kind == "REGEX":
-        quote = word[2]
-        end = word.rindex(quote)
-        value = word[3:end]
-        return syntax.Pattern(at, value.replace('\\"', '"') if quote == '"' else value, word[end + 1 :])
-    if kind in ("NUMBER", "DURATION", "SIZE", "SHARE"):
-        return _quantity(word, at)
-    return syntax.Name(at, word)
+    make = _LEAVES.get(tokens.kinds[index], syntax.Name)
+    return make(tokens.starts[index], tokens.words[index])
 
 
-def _quantity(word: str, at: int) -> syntax.Quantity:
+def _text(at: int, word: str) -> syntax.Text:
+    return syntax.Text(at, unquote(word))
+
+
+def _pattern(at: int, word: str) -> syntax.Pattern:
+    quote = word[2]
+    end = word.rindex(quote)
+    value = word[3:end]
+    return syntax.Pattern(at, value.replace('\\"', '"') if quote == '"' else value, word[end + 1 :])
+
+
+def _quantity(at: int, word: str) -> syntax.Quantity:
     digits = word.rstrip("%mshdBKiMGT")
     unit = word[len(digits) :]
     try:
@@ -56,12 +59,20 @@ def _quantity(word: str, at: int) -> syntax.Quantity:
         return syntax.Quantity(at, 0.0, "")
 
 
+#: What is made of a token; of all others, a name.
+_LEAVES: Final[Mapping[str, Callable[[int, str], syntax.Node]]] = {
+    "TEXT": _text,
+    "REGEX": _pattern,
+    **dict.fromkeys(_QUANTITIES, _quantity),
+}
+
+
 def quantity(text: str) -> syntax.Quantity | None:
     """A number or a number with a unit, as it is written in policies; None when this is none."""
     tokens = lex(text)
-    if len(tokens.kinds) != 2 or tokens.problems or tokens.kinds[0] not in ("NUMBER", "DURATION", "SIZE", "SHARE"):
+    if len(tokens.kinds) != 2 or tokens.problems or tokens.kinds[0] not in _QUANTITIES:
         return None
-    return _quantity(tokens.words[0], 0)
+    return _quantity(0, tokens.words[0])
 
 
 def _builder(rule: Rule) -> Builder:

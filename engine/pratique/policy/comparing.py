@@ -54,9 +54,9 @@ def mismatch(scope: Scope, node: syntax.Comparison, field: Field, leaf: Leaf, he
 def empty(scope: Scope, node: syntax.Comparison) -> bool:
     """Whether a field is compared with a list of nothing; reported."""
     value = node.value
-    if isinstance(value, syntax.Name) and value.value in scope.context.lets:
+    if type(value) is syntax.Name and value.value in scope.context.lets:
         value = scope.context.lets[value.value][0].value
-    if not isinstance(value, syntax.Array) or value.items:
+    if type(value) is not syntax.Array or value.items:
         return False
     operator = node.operator.value
     if operator in ("=", "!=", *_ORDER):
@@ -191,11 +191,11 @@ def _any_string(scope: Scope, node: syntax.Comparison, field: Field, leaves: lis
     folded: list[str] = []
     regexes: list[model.Regex] = []
     for leaf in leaves:
-        if isinstance(leaf, syntax.Pattern):
+        if type(leaf) is syntax.Pattern:
             found = regex(scope, leaf, None if stands_in(node.value, leaf) else node.value)
             if found is not None:
                 regexes.append(found)
-        elif not isinstance(leaf, syntax.Text):
+        elif type(leaf) is not syntax.Text:
             mismatch(scope, node, field, leaf)
         elif field == Field.text:
             if node.operator.value == "matches":

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Callable, Mapping
+from typing import Any, Final
 
 from pratique.events import COMMON_FIELDS, Field
 from pratique.policy import model, syntax
@@ -107,17 +108,19 @@ def trigger(scope: Scope, node: syntax.Step | syntax.Count | syntax.Sequence) ->
 
 
 def condition(fields: Fields, node: syntax.Condition) -> model.Condition:
-    match node:
-        case syntax.Comparison():
-            return _comparison(fields, node)
-        case syntax.Flag():
-            return _flag(fields, node)
-        case syntax.Negation(term=term):
-            return model.Not(condition(fields, term))
-        case syntax.AllOf(terms=terms):
-            return model.And(tuple(condition(fields, term) for term in terms))
-        case syntax.AnyOf(terms=terms):
-            return model.Or(tuple(condition(fields, term) for term in terms))
+    return _MAKERS[type(node)](fields, node)
+
+
+def _negation(fields: Fields, node: syntax.Negation) -> model.Condition:
+    return model.Not(condition(fields, node.term))
+
+
+def _all_of(fields: Fields, node: syntax.AllOf) -> model.Condition:
+    return model.And(tuple([condition(fields, term) for term in node.terms]))
+
+
+def _any_of(fields: Fields, node: syntax.AnyOf) -> model.Condition:
+    return model.Or(tuple([condition(fields, term) for term in node.terms]))
 
 
 def _flag(fields: Fields, node: syntax.Flag) -> model.Condition:
@@ -138,7 +141,7 @@ def _comparison(fields: Fields, node: syntax.Comparison) -> model.Condition:
         return model.Flag(name)
     if field == Field.flag:
         return _flag_comparison(fields, node)
-    if isinstance(node.value, syntax.Name) and node.value.value not in scope.context.lets:
+    if type(node.value) is syntax.Name and node.value.value not in scope.context.lets:
         if node.value.value in ("true", "false"):
             mismatch(scope, node, field, node.value)
             return model.Flag(name)
@@ -147,7 +150,7 @@ def _comparison(fields: Fields, node: syntax.Comparison) -> model.Condition:
     context = scope.context
     made: model.Condition | None = None
     key = None
-    if isinstance(node.value, syntax.Name):  # a let, perhaps used a thousand times
+    if type(node.value) is syntax.Name:  # a let, perhaps used a thousand times
         key = (name, field, operator, node.value.value)
         made = context.compared.get(key)
     if made is None:
@@ -183,3 +186,13 @@ def _same_as(fields: Fields, node: syntax.Comparison, field: Field) -> model.Con
         fields.scope.report("P0207", node.value, message, note=f"this is {article(other)}")
     same = model.SameAs(node.field.value, node.value.value)
     return same if node.operator.value == "=" else model.Not(same)
+
+
+#: Looked up by type: asking a record of each class in turn whether it is one of it is slow (its metaclass answers).
+_MAKERS: Final[Mapping[type[syntax.Node], Callable[[Fields, Any], model.Condition]]] = {
+    syntax.Comparison: _comparison,
+    syntax.Flag: _flag,
+    syntax.Negation: _negation,
+    syntax.AllOf: _all_of,
+    syntax.AnyOf: _any_of,
+}

@@ -52,6 +52,7 @@ CODES: Final[Mapping[str, str]] = {
     "P0309": "too many actions",
     "P0310": "an action or another block lacks something",
     "P0311": "too much to search texts for",
+    "P0312": "a list of hashes that cannot be used",
     "P0401": "a let nobody uses",
     "P0402": "no enabled detector observes this event kind",
     "P0403": "the disclosed weight is greater than the weight",

@@ -6,8 +6,10 @@ file with ten mistakes yields ten diagnostics.
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
-from functools import cache
+from functools import cache, cached_property
+from itertools import accumulate
 from typing import Any, Final
 
 import msgspec
@@ -29,6 +31,8 @@ _BEGINNINGS: Final = frozenset(
 #: Mistakes from which on a file that nothing could be read of is looked at again: it may be no policy at all.
 _MANY: Final = 5
 
+_LINE: Final = re.compile(r"[^\n]*\n")
+
 
 class Parsed(msgspec.Struct, frozen=True):
     """A file as far as it could be read, and what was wrong with it."""
@@ -42,15 +46,17 @@ class Places:
 
     def __init__(self, file: str, text: str) -> None:
         self.file = file
-        self._lines = [0]
-        at = text.find("\n")
-        while at >= 0:
-            self._lines.append(at + 1)
-            at = text.find("\n", at + 1)
+        self._text = text
+
+    @cached_property
+    def _lines(self) -> list[int]:
+        """Where each line begins; most files are never asked about."""
+        return [0, *accumulate(map(len, _LINE.findall(self._text)))]
 
     def __call__(self, at: int) -> Location:
-        line = bisect_right(self._lines, at)
-        return Location(self.file, line, at - self._lines[line - 1] + 1)
+        lines = self._lines
+        line = bisect_right(lines, at)
+        return Location(self.file, line, at - lines[line - 1] + 1)
 
 
 def parse(text: str, file: str = "") -> Parsed:
@@ -118,17 +124,13 @@ class _Run:
         """Parse from this token; the index of the token that fits nowhere, -1 when all is read."""
         tokens, states, values, starts = self.tokens, self.states, self.values, self.starts
         kinds, at = tokens.kinds, tokens.starts
-        moves, gotos = self.tables.moves, self.tables.gotos
+        moves, gotos = _moves(), self.tables.gotos
         reductions = rules()
         kind = kinds[index]
         while True:
-            row = moves[states[-1]]
-            move = row.get(kind)
+            move = moves[states[-1]].get(kind)
             if move is None:
-                if kind != "NAME" and kind in _keywords():
-                    move = row.get("NAME")
-                if move is None:
-                    return index
+                return index
             if move >= 0:
                 states.append(move)
                 values.append(index)
@@ -138,10 +140,13 @@ class _Run:
                 continue
             size, name, build = reductions[~move]
             if size == 1:
-                states.pop()
                 if build is not None:
                     values[-1] = build(values[-1:], at[starts[-1]], tokens)
-            elif size:
+                if name == "start":
+                    return -1
+                states[-1] = gotos[states[-2]][name]
+                continue
+            if size:
                 first = starts[-size]
                 parts = values[-size:]
                 del values[-size:], states[-size:], starts[-size:]
@@ -288,5 +293,7 @@ class _Run:
 
 
 @cache
-def _keywords() -> frozenset[str]:
-    return frozenset(kind for word, kind in load().keywords.items() if word[0].isalpha())
+def _moves() -> list[dict[str, int]]:
+    """The moves of the tables, where a keyword that is none in a state stands for a name."""
+    keywords = [kind for word, kind in load().keywords.items() if word[0].isalpha()]
+    return [{**dict.fromkeys(keywords, row["NAME"]), **row} if "NAME" in row else row for row in load().moves]

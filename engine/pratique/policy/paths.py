@@ -21,6 +21,9 @@ import re2
 #: A glob may not stand for more globs than this once its braces are written out.
 MOST_ALTERNATIVES: Final = 1000
 
+#: Signs that make more of a name than its text.
+_WILD: Final = frozenset("*?[")
+
 #: One piece of a name: text as it is, or a wildcard.
 Piece: TypeAlias = tuple[Literal["text", "any", "one", "set"], str]
 #: One name of a glob. `None` is `**`: any number of names.
@@ -38,6 +41,8 @@ def folds(text: str) -> bool:
     (True, True, False)
     """
     head = text[:3]
+    if head[:1] in ("/", "~"):
+        return False  # most of them, soon told
     return (head[1:2] == ":" and head[:1].isalpha()) or head.startswith("\\\\") or text.split("\\")[0].upper() in _ROOTS
 
 
@@ -152,6 +157,8 @@ def names(glob: str, fold: bool = False) -> tuple[Name, ...]:
 
 
 def _pieces(name: str) -> tuple[Piece, ...]:
+    if _WILD.isdisjoint(name):
+        return (("text", name),)
     out: list[Piece] = []
     text = ""
     at = 0

@@ -11,8 +11,11 @@ from typing import Final, TypeAlias
 import msgspec
 
 
-class Node(msgspec.Struct, frozen=True, eq=False, tag_field="is", array_like=True):
-    """A piece of a policy. `at`: offset of its first character, in characters."""
+class Node(msgspec.Struct, frozen=True, eq=False, tag_field="is", array_like=True, gc=False):
+    """A piece of a policy. `at`: offset of its first character, in characters.
+
+    Nodes make no circles, so none of them is traced.
+    """
 
     at: int
 

@@ -8,6 +8,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -123,7 +124,9 @@ def network_for(
 def launch_for(
     host: Host, subject: Subject, options: Options, network: NetworkRule, account: Person, policy: Policy
 ) -> Launch:
-    """How this program is started, by the plugin that knows its kind. Raises `CannotError` when it cannot be, here."""
+    """How this program is started, by the plugin that knows its kind. Raises `CannotError` when it cannot be, here,
+    `UsageError` when the file is damaged.
+    """
     request = Request(
         arguments=options.command[1:],
         network=network.mode,
@@ -150,6 +153,8 @@ def launch_for(
             f"pratique run /tmp/{shlex.quote(Path(subject.path).name)}",
         )
     if launch.cannot:
+        if "damaged" in subject.facts:  # the file's fault, not this machine's
+            raise UsageError(launch.cannot, hint=launch.hint)
         raise CannotError(launch.cannot, hint=launch.hint)
     if launch.needs_root and account.uid != 0:
         done = "run" if subject.kind == "command" else "installed"
@@ -158,10 +163,18 @@ def launch_for(
     if missing:
         packages = sorted({package for package in missing.values() if package})
         raise CannotError(
-            f"{article(what)} needs {', '.join(sorted(missing))}, which this machine lacks",
+            f"{name} needs {counted_programs(sorted(missing))}, which this machine lacks",
             hint=f"sudo apt-get install {' '.join(packages)}" if packages else "install it, or mend the first line",
         )
     return launch
+
+
+def counted_programs(programs: Sequence[str]) -> str:
+    """
+    >>> counted_programs(["perl"]), counted_programs(["perl", "tar"])
+    ('the program perl', 'the programs perl, tar')
+    """
+    return f"the program{'' if len(programs) == 1 else 's'} {', '.join(programs)}"
 
 
 def article(what: str) -> str:

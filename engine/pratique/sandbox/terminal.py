@@ -56,7 +56,8 @@ class Terminal:
 
     def lend(self) -> None:
         """Raw, as long as the program has it; again after the person stopped and continued us."""
-        tty.setraw(self.descriptor, termios.TCSADRAIN)
+        with contextlib.suppress(termios.error):  # hung up meanwhile
+            tty.setraw(self.descriptor, termios.TCSADRAIN)
 
     def copy_size_to(self, other: int) -> None:
         with contextlib.suppress(OSError):

@@ -11,7 +11,7 @@ def test_pip_s(tmp_path):
     (tmp_path / ".config/pip").mkdir(parents=True)
     (tmp_path / ".config/pip/pip.conf").write_text(
         "[global]\nindex-url = https://ann:secret@pip.house:8443/simple\nextra-index-url =\n    http://more.house/simple\n"
-        "    file:///opt/pypi\nproxy = http://not-a-registry.house\n"
+        "    file:///srv/wheels\nproxy = http://not-a-registry.house\n"
     )
     environment = {"PIP_INDEX_URL": "https://by-variable.house/simple"}
     found = registries.of("pip", home=str(tmp_path), environment=environment)
