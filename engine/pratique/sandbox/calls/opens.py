@@ -56,6 +56,8 @@ def read(descriptor: int) -> Iterator[Opened]:
             data = os.read(descriptor, 64 * 1024)
         except BlockingIOError:
             return
+        except ProcessLookupError:  # the next was a file in /proc of a process that has ended: nobody can open it now
+            continue
         at = 0
         while at + _EVENT.size <= len(data):
             length, _, _, _, what, opened, process = _EVENT.unpack_from(data, at)
