@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import os
-import site
 import subprocess
 import sys
 import tempfile
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+import reachable
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[2]
@@ -48,18 +48,19 @@ class Internet:
         return ["nsenter", f"--net=/proc/{self.machine}/ns/net", *who, *map(os.fspath, words)]
 
     def environment(self) -> dict[str, str]:
-        paths = [ROOT / "engine", ROOT / "plugins", *map(Path, site.getsitepackages())]
         return {
             "PATH": os.environ["PATH"], "LANG": "C.UTF-8", "PYTHONDONTWRITEBYTECODE": "1",
-            "HOME": str(self._user.home if self._user else Path.home()), "PYTHONPATH": ":".join(map(str, paths)),
+            "HOME": str(self._user.home if self._user else Path.home()),
+            "PYTHONPATH": ":".join(reachable.python_path()),
         }  # fmt: skip
 
     def run(self, script: str, *destinations: str) -> Trial:
         with tempfile.TemporaryDirectory(dir=self._user.home if self._user else self.place) as place:
             if self._user:
                 self._user.own(Path(place))
+            trial = reachable.checkout() / "tests/sandbox/network/trial.py"
             done = subprocess.run(
-                self.command(self._python(), HERE / "trial.py", place, script, *destinations),
+                self.command(self._python(), trial, place, script, *destinations),
                 env=self.environment(), cwd="/", stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120,
             )  # fmt: skip
         assert done.returncode == 0, done.stderr[-3000:]
