@@ -10,6 +10,7 @@ from pathlib import Path
 import msgspec
 import pytest
 from lark import Lark, UnexpectedInput
+from machine import slower
 
 from pratique.events import STANDARD_KINDS, Vocabulary
 from pratique.policy import syntax, tables
@@ -203,7 +204,7 @@ def test_no_terminal_name_reaches_people() -> None:
 def test_hostile_files_are_refused_quickly(text: str) -> None:
     before = time.process_time()
     parsed = parse(text, "x")
-    assert time.process_time() - before < 5
+    assert time.process_time() - before < 5 * slower()
     assert len(parsed.diagnostics) <= 100_000
 
 
