@@ -267,14 +267,15 @@ def test_nothing_but_the_report_is_on_standard_output(scene, tmp_path):
 
 
 def test_a_report_and_a_recording_replace_what_was_there(scene, tmp_path):
-    for name in ("x.rec", "x.json"):
-        (tmp_path / name).write_text("old " * 100_000)
+    (tmp_path / "x.json").write_text("old " * 100_000)
     (tmp_path / "link.rec").symlink_to("x.rec")
+    assert scene.run("--record", tmp_path / "x.rec", "--anyway", scene.script("exit 3")).code == 0
+    assert read(tmp_path / "x.rec").exit_status == 3
     ran = scene.run("--record", tmp_path / "link.rec", f"--json={tmp_path}/x.json", scene.script("true"))
     assert ran.code == 0, ran.err
     assert json.loads((tmp_path / "x.json").read_text())["ended"] == "completed"
     assert (tmp_path / "link.rec").is_symlink()
-    assert read(tmp_path / "x.rec").ended == "completed"
+    assert read(tmp_path / "x.rec").exit_status == 0
 
 
 #: What differs between a session and its replay: nothing but this.

@@ -418,7 +418,7 @@ def test_a_host_that_changes_meanwhile_keeps_its_own(scene, lines, change):
     _, err = process.communicate(timeout=60)
     assert process.returncode == 5, err
     assert "the host changed since the session began; nothing was committed" in err
-    session = re.search(r"`pratique discard (\w+)` removes it", err)
+    session = re.search(r"`pratique discard (\w+)` and run the installer again", err)
     assert session, err
     assert scene.pratique("discard", session[1]).code == 0
     assert scene.left() == []

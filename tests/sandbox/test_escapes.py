@@ -155,7 +155,8 @@ def _run(program: Path, host: Path, outsider: int) -> dict[str, tuple[str, str]]
     )  # fmt: skip
     said: list[bytes] = []
     with Quarantine(spec) as quarantine:
-        ended = quarantine.run(on_output=lambda data, _: said.append(data))
+        # What others say on standard error may come between two halves of a line.
+        ended = quarantine.run(on_output=lambda data, stream: said.append(data) if stream == 1 else None)
     lines = [line.split("\t") for line in b"".join(said).decode(errors="replace").splitlines() if line.count("\t") == 2]
     assert ended.exit_status == 0, (ended, said)
     return {name: (result, why) for name, result, why in lines}
