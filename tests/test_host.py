@@ -8,7 +8,6 @@ import time
 from pathlib import Path
 
 import pytest
-from machine import slower
 from plugin_folders import DETECTOR, install
 
 import pratique
@@ -545,7 +544,7 @@ def test_opening_the_host_with_all_shipped_plugins_is_quick():
         float(subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True).stdout)
         for _ in range(5)
     ]
-    assert min(times) < 0.1 * slower(), f"the best of five took {min(times):.3f} s"
+    assert min(times) < 0.1, f"the best of five took {min(times):.3f} s"
 
 
 def test_a_call_costs_little():
@@ -554,4 +553,4 @@ def test_a_call_costs_little():
     start = time.process_time()
     for _ in range(1000):
         host.call("identify", **ARGUMENTS)
-    assert (time.process_time() - start) / 1000 < 0.002 * slower()
+    assert (time.process_time() - start) / 1000 < 0.002

@@ -114,7 +114,7 @@ def test_the_named_policy_itself_stays_in_force_when_its_file_goes(site: Path) -
     (site / "own.policy").unlink()
     held = policies.in_force(VOCABULARY, name="own")
     assert held.policy.name == "own"
-    assert "the policy in force is still own 1 (from just now)" in held.problems
+    assert held.problems.endswith("the policy in force is still own 1 (from just now)\nknown policies: baseline")
 
 
 def test_what_was_checked_is_kept_for_the_owner_only_and_read_quickly(site: Path) -> None:

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from machine import slower
 
 GOOD = 'policy ours "Ours" { version "1" }\n\naction a {\n    on file.write\n    weight 10\n}\n'
 
@@ -194,7 +193,7 @@ def of_processor(run: Any) -> float:
 
 
 def test_the_shipped_rules_are_checked_in_less_than_400_ms(pratique: Any) -> None:
-    assert min(of_processor(lambda: pratique("policy", "check")) for _ in range(5)) <= 0.4 * slower()
+    assert min(of_processor(lambda: pratique("policy", "check")) for _ in range(5)) <= 0.4
 
 
 @pytest.mark.timeout(120)
@@ -216,7 +215,7 @@ def test_ten_thousand_actions_in_200_files_are_checked_in_less_than_3_s(pratique
         lets = f'let paths_{f} = ["~/.bashrc", "~/.config/app{f}/**"]\n'
         actions = "".join(action.format(n=f * 50 + n, f=f, w=n + 1) for n in range(50))
         (place / f"{f:03}.policy").write_text(head + lets + actions)
-    assert fastest(3, lambda: pratique("policy", "check", place)) <= 3.0 * slower()
+    assert fastest(3, lambda: pratique("policy", "check", place)) <= 3.0
 
 
 def test_fmt_says_as_json_what_became_of_each_file(pratique: Any, tmp_path: Path) -> None:

@@ -10,7 +10,6 @@ from pathlib import Path
 import msgspec
 import pytest
 from lark import Lark, UnexpectedInput
-from machine import slower
 
 from pratique.events import STANDARD_KINDS, Vocabulary
 from pratique.policy import syntax, tables
@@ -204,7 +203,7 @@ def test_no_terminal_name_reaches_people() -> None:
 def test_hostile_files_are_refused_quickly(text: str) -> None:
     before = time.process_time()
     parsed = parse(text, "x")
-    assert time.process_time() - before < 5 * slower()
+    assert time.process_time() - before < 5
     assert len(parsed.diagnostics) <= 100_000
 
 
