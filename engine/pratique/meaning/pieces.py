@@ -7,17 +7,14 @@ them taken is what the program left, none is what the host had, and the order of
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Collection, Hashable, Iterator, Sequence
-from difflib import SequenceMatcher
+from collections.abc import Callable, Collection, Iterator
 from itertools import chain, groupby
 from operator import attrgetter
 from typing import NamedTuple, TypeAlias
 
 import msgspec
 
-#: Comparing costs at most about this many steps; what would cost more is one piece.
-_MOST_STEPS = 2_000_000
+from pratique.meaning.stretches import stretches
 
 
 class Token(NamedTuple):
@@ -113,7 +110,7 @@ def compare(before: Tokens, after: Tokens, split: Splitter) -> Change:
     """The pieces in which two contents differ."""
     order: list[Run | Piece] = []
     old, new = before.tokens, after.tokens
-    for same, (b0, b1), (a0, a1) in _matched(old, new):
+    for same, (b0, b1), (a0, a1) in stretches(old, new):
         if same:
             order.append(new[a0:a1])
         else:
@@ -121,42 +118,12 @@ def compare(before: Tokens, after: Tokens, split: Splitter) -> Change:
     return Change(tuple(order), before.cut, after.cut)
 
 
-_Span: TypeAlias = tuple[int, int]
-
-
-def _matched(old: Sequence[Token], new: Sequence[Token]) -> Iterator[tuple[bool, _Span, _Span]]:
-    """Stretches of both that are the same, and those that are not; what both begin and end with is found first."""
-    start = 0
-    while start < min(len(old), len(new)) and old[start] == new[start]:
-        start += 1
-    end = 0
-    while end < min(len(old), len(new)) - start and old[-1 - end] == new[-1 - end]:
-        end += 1
-    if start:
-        yield True, (0, start), (0, start)
-    inner_old, inner_new = old[start : len(old) - end], new[start : len(new) - end]
-    if inner_old or inner_new:
-        for tag, b0, b1, a0, a1 in opcodes(inner_old, inner_new):
-            yield tag == "equal", (start + b0, start + b1), (start + a0, start + a1)
-    if end:
-        yield True, (len(old) - end, len(old)), (len(new) - end, len(new))
-
-
-def opcodes(old: Sequence[Hashable], new: Sequence[Hashable]) -> Sequence[tuple[str, int, int, int, int]]:
-    """As `SequenceMatcher.get_opcodes`; where that would take too long, all of one is replaced by all of the other."""
-    often = Counter(new)
-    steps = sum(often[one] for one in old)
-    if steps * max(1, min(len(old), len(new)).bit_length()) > _MOST_STEPS:
-        return [("replace", 0, len(old), 0, len(new))]
-    return SequenceMatcher(None, old, new, autojunk=False).get_opcodes()
-
-
 def by_key(before: Run, after: Run) -> Iterator[Piece]:
     """Splits into what belongs to one thing each; what a thing had is paired with what it has."""
     old = [tuple(run) for _, run in groupby(before, key=attrgetter("key"))]
     new = [tuple(run) for _, run in groupby(after, key=attrgetter("key"))]
-    for tag, b0, b1, a0, a1 in opcodes([run[0].key for run in old], [run[0].key for run in new]):
-        if tag == "equal":
+    for same, (b0, b1), (a0, a1) in stretches([run[0].key for run in old], [run[0].key for run in new]):
+        if same:
             yield from (Piece(was, now) for was, now in zip(old[b0:b1], new[a0:a1], strict=True))
         else:
             yield from (Piece(was, ()) for was in old[b0:b1])

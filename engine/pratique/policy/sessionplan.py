@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final
 
 from pratique.policy import model, syntax
@@ -74,36 +74,39 @@ def _paths(composed: Composed, kind: type[syntax.Hide] | type[syntax.RecordWitho
 
 
 def _give(composed: Composed) -> tuple[str, ...]:
-    out: dict[str, None] = {}
-    for node, scope, _ in composed.listed(syntax.Give):
-        assert isinstance(node, syntax.Give)
-        for value in node.sockets:
-            if isinstance(value, syntax.Name) and value.value not in scope.context.lets:
-                out[scope.choice(value, SOCKETS, "a socket that can be given, nor a let")] = None
-            else:
-                for leaf in scope.values(value):
-                    if not isinstance(leaf, syntax.Text):
-                        scope.report("P0208", value, "expected sockets: a name, or paths in quotes")
-                    elif not leaf.value.startswith("/"):
-                        scope.report("P0203", value, f'"{leaf.value[:60]}" is no path: it must begin with "/"')
-                    else:
-                        out[leaf.value] = None
-    return tuple(out)
+    def fits(scope: Scope, value: syntax.Value, path: syntax.Text) -> bool:
+        if not (rooted := path.value.startswith("/")):
+            scope.report("P0203", value, f'"{path.value[:60]}" is no path: it must begin with "/"')
+        return rooted
+
+    given = ((scope, node.sockets) for node, scope, _ in composed.listed(syntax.Give))  # type: ignore[attr-defined]
+    return _named(given, SOCKETS, "a socket that can be given", "sockets: a name, or paths in quotes", fits)
 
 
 def _instrument(composed: Composed) -> tuple[str, ...]:
+    def fits(scope: Scope, value: syntax.Value, pattern: syntax.Text) -> bool:
+        return glob(scope, pattern.value, value, pattern, rooted=True)
+
+    looked_into = ((scope, node.programs) for node, scope, _ in composed.listed(syntax.Instrument))  # type: ignore[attr-defined]
+    return _named(looked_into, CLASSES, "a class of programs", "programs: a class, or path patterns in quotes", fits)
+
+
+def _named(
+    lists: Iterable[tuple[Scope, Sequence[syntax.Value]]], names: Sequence[str], one: str, expected: str,
+    fits: Callable[[Scope, syntax.Value, syntax.Text], bool],
+) -> tuple[str, ...]:  # fmt: skip
+    """What lists name: one of `names`, a let, or texts that `fits`, which reports the others."""
     out: dict[str, None] = {}
-    for node, scope, _ in composed.listed(syntax.Instrument):
-        assert isinstance(node, syntax.Instrument)
-        for value in node.programs:
+    for scope, values in lists:
+        for value in values:
             if isinstance(value, syntax.Name) and value.value not in scope.context.lets:
-                out[scope.choice(value, CLASSES, "a class of programs, nor a let")] = None
-            else:
-                for leaf in scope.values(value):
-                    if not isinstance(leaf, syntax.Text):
-                        scope.report("P0208", value, "expected programs: a class, or path patterns in quotes")
-                    elif glob(scope, leaf.value, value, leaf, rooted=True):
-                        out[leaf.value] = None
+                out[scope.choice(value, names, f"{one}, nor a let")] = None
+                continue
+            for leaf in scope.values(value):
+                if not isinstance(leaf, syntax.Text):
+                    scope.report("P0208", value, f"expected {expected}")
+                elif fits(scope, value, leaf):
+                    out[leaf.value] = None
     return tuple(out)
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from pratique.meaning import shared_files
+from pratique.meaning.stretches import stretches
 
 _LARGEST: Final = 4 * 1024 * 1024
 
@@ -33,7 +33,8 @@ def without(before: bytes, installed: bytes, now: bytes, path: str = "") -> byte
 
     Changes next to each other are told apart: a line that somebody added below ours stays. In files of records, by
     their `path`, records are what is compared: those of two packages have most lines in common, and which of two that
-    came to one place stands first makes no difference.
+    came to one place stands first makes no difference. Comparing is bounded: two texts of which it would take too long
+    are told apart nowhere.
 
     >>> without(b"a\\n", b"a\\nours\\n", b"a\\nours\\ntheirs\\n")
     b'a\\ntheirs\\n'
@@ -61,15 +62,6 @@ def without(before: bytes, installed: bytes, now: bytes, path: str = "") -> byte
 
 
 def _hunks(base: Sequence[bytes], other: Sequence[bytes]) -> list[_Hunk]:
-    head = 0
-    while head < min(len(base), len(other)) and base[head] == other[head]:
-        head += 1
-    tail = 0
-    while tail < min(len(base), len(other)) - head and base[-1 - tail] == other[-1 - tail]:
-        tail += 1
-    matcher = difflib.SequenceMatcher(None, base[head : len(base) - tail], other[head : len(other) - tail])
     return [
-        _Hunk(head + start, head + end, tuple(other[head + first : head + last]))
-        for kind, start, end, first, last in matcher.get_opcodes()
-        if kind != "equal"
+        _Hunk(*where, tuple(other[first:last])) for same, where, (first, last) in stretches(base, other) if not same
     ]
