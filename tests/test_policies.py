@@ -108,6 +108,17 @@ def test_no_other_policy_holds_in_the_place_of_one_that_is_named(
         policies.in_force(VOCABULARY, name="own")
 
 
+def test_nor_does_another_hold_where_the_shipped_one_is_named(site: Path) -> None:
+    (site / "ours.policy").write_text(GOOD)
+    assert policies.in_force(VOCABULARY).policy.name == "ours"
+    (site / "ours.policy").write_text("policy ours {")
+    held = policies.in_force(VOCABULARY, name="baseline")
+    assert (held.policy.name, held.since) == ("baseline", 0)
+    still = "no good version of it is kept on this machine: the shipped baseline 1.0.0 is in force"
+    assert held.problems.endswith(f"1 error in 1 file; nothing was loaded, {still}")
+    assert policies.in_force(VOCABULARY).policy.name == "ours"
+
+
 def test_the_named_policy_itself_stays_in_force_when_its_file_goes(site: Path) -> None:
     (site / "own.policy").write_text(GOOD.replace("ours", "own"))
     policies.in_force(VOCABULARY, name="own")

@@ -33,7 +33,7 @@ SHIPPED: Final = "baseline"
 
 
 class InForce(msgspec.Struct, frozen=True, kw_only=True):
-    """The policy that holds, and since when (seconds since 1970; 0: none was ever loaded here, it is the shipped one).
+    """The policy that holds, and since when (seconds since 1970; 0: the shipped one, of which none was kept here).
 
     `wrong` is what keeps the policy that is wanted from being loaded, `reason` the same in a few words ("": nothing).
     """
@@ -145,21 +145,21 @@ def still_in_force(held: InForce) -> str:
     """`the policy in force is still ours 1.0.0 (3 days old)`"""
     name = f"{held.policy.name} {held.policy.version}".strip()
     if not held.since:
-        return f"no policy was ever loaded on this machine: the shipped {name} is in force"
+        lacking = "no policy was ever loaded" if _read_kept() is None else "no good version of it is kept"
+        return f"{lacking} on this machine: the shipped {name} is in force"
     return f"the policy in force is still {name} ({age(held.since, time.time())})"
 
 
 def last_good(vocabulary: Vocabulary, name: str | None = None) -> InForce | None:
     """The policy that was last loaded on this machine, if it is the one that is wanted by `name`.
 
-    Where none ever was, and none is wanted but the shipped one, that. None: nothing can stand in for what is wanted.
+    Where it is not, and none is wanted but the shipped one, that. None: nothing can stand in for what is wanted.
     Raises `PolicyError` when the shipped one cannot be loaded.
     """
     kept = _read_kept()
-    named = name not in (None, "", SHIPPED)
-    if kept is not None and (not named or kept.policy.name == name):
+    if kept is not None and (not name or kept.policy.name == name):
         return InForce(policy=kept.policy, since=kept.since)
-    if named:
+    if name not in (None, "", SHIPPED):
         return None
     from pratique.policies.loading import check_named
 
