@@ -6,13 +6,14 @@ import os
 import stat
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from pratique import places, policies
 from pratique.errors import PolicyError, UsageError
 from pratique.events import STANDARD_KINDS, EventKind, Field, Vocabulary
-from pratique.policies import force
+from pratique.policies import force, loading
 from pratique.policies.parsing import MUCH
 
 VOCABULARY = Vocabulary(STANDARD_KINDS)
@@ -93,6 +94,24 @@ def test_where_nothing_was_ever_loaded_the_shipped_policy_holds_and_the_problem_
     assert held.problems.endswith(f"; nothing was loaded, {still}")
     again = policies.in_force(VOCABULARY)
     assert (again.since, again.problems) == (0, held.problems), "it is still not loaded, however often it is asked for"
+
+
+def test_the_shipped_rules_are_checked_once_to_stand_in(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    checked = []
+    check_named = loading.check_named
+
+    def counting(name: str, *rest: Any, **more: Any) -> Any:
+        checked.append(name)
+        return check_named(name, *rest, **more)
+
+    monkeypatch.setattr(loading, "check_named", counting)
+    (site / "a.policy").write_text(GOOD)
+    (site / "b.policy").write_text("policy other { }\n")
+    held = policies.in_force(VOCABULARY)
+    assert held.policy.name == "baseline"
+    assert held.reason.startswith("nobody said which policy is in force. There are several: ")
+    assert held.problems.endswith("\nsay which: `pratique host set policy NAME`")
+    assert checked == ["baseline"]
 
 
 @pytest.mark.parametrize("content", [None, "policy own {"], ids=["missing", "broken"])

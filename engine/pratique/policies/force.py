@@ -61,8 +61,9 @@ class _Kept(msgspec.Struct, frozen=True, kw_only=True):
 def in_force(vocabulary: Vocabulary, *, name: str | None = None, directories: Iterable[Path] = ()) -> InForce:
     """The policy in force: `name` when the role file says one, else the site's own, else the shipped one.
 
-    Raises `PolicyError` when there is none: the policy that is named, or that the files hold, is missing or has errors,
-    and no good version of it was ever loaded here. Another one never holds in the place of one that is named.
+    Where that one is missing or has errors, the one that was last loaded here holds; where none was, the shipped one.
+    Another one never holds in the place of one that is named: raises `PolicyError` when no good version of that was
+    loaded here, and when the shipped one is needed and cannot be loaded.
     """
     library = Library(search_path(directories))
     key = _key(library, vocabulary, name)
@@ -75,12 +76,11 @@ def in_force(vocabulary: Vocabulary, *, name: str | None = None, directories: It
         chosen = name or own_name(library)
         outcome = check_named(chosen, library, vocabulary, besides=_own_files(library))
     except PolicyError as error:
-        if last_good(vocabulary, name) is None:
-            raise
-        return _instead(vocabulary, name, f"{error}", str(error), hint=error.hint)
+        return _instead(vocabulary, name, error, reason=str(error), said=str(error))
     if not outcome.good:
-        said = outcome.summary()
-        return _instead(vocabulary, name, "the policy files have errors", said, rendered=outcome.rendered())
+        none = f'the policy "{name}" has errors, and no good version of it was loaded here'
+        broken = PolicyError(none, rendered=outcome.rendered())
+        return _instead(vocabulary, name, broken, reason="the policy files have errors", said=outcome.summary())
     policy = outcome.policies[chosen]
     now = time.time()
     since = kept.since if kept is not None and kept.policy == policy else now
@@ -169,17 +169,14 @@ def last_good(vocabulary: Vocabulary, name: str | None = None) -> InForce | None
     return InForce(policy=shipped.policies[SHIPPED], since=0)
 
 
-def _instead(
-    vocabulary: Vocabulary, name: str | None, reason: str, said: str, *, rendered: str = "", hint: str = ""
-) -> InForce:
-    """The last good policy, and why it is not the one that is wanted. Raises `PolicyError` when there is none."""
+def _instead(vocabulary: Vocabulary, name: str | None, error: PolicyError, *, reason: str, said: str) -> InForce:
+    """The last good policy, and why it is not the one that is wanted. Raises the error where nothing stands in."""
     held = last_good(vocabulary, name)
     if held is None:
-        raise PolicyError(
-            f'the policy "{name}" has errors, and no good version of it was loaded here', rendered=rendered
-        )
+        raise error
     message = f"{said}; nothing was loaded, {still_in_force(held)}"
-    return msgspec.structs.replace(held, wrong=PolicyError(message, rendered=rendered, hint=hint), reason=reason)
+    wrong = PolicyError(message, rendered=error.rendered, hint=error.hint)
+    return msgspec.structs.replace(held, wrong=wrong, reason=reason)
 
 
 # -- what is kept -----------------------------------------------------------------------------------------------------
