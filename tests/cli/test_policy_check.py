@@ -51,6 +51,26 @@ def test_the_summary_names_the_policy_still_in_force(pratique: Any, tmp_path: Pa
     assert last.startswith(expected)
 
 
+CHECK_WITH_OTHER_RULES = """
+import sys
+from pathlib import Path
+from pratique import resources
+from pratique.cli.main import main
+shipped = resources.directory
+resources.directory = lambda name: Path(sys.argv[1]) if name == "rules" else shipped(name)
+sys.exit(main(["policy", "check"]))
+"""
+
+
+def test_errors_in_the_shipped_rules_are_said_once(state: Path, tmp_path: Path) -> None:
+    (tmp_path / "baseline.policy").write_text(GOOD.replace("ours", "baseline").replace("weight", "wieght"))
+    command = [sys.executable, "-c", CHECK_WITH_OTHER_RULES, str(tmp_path)]
+    ran = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (ran.returncode, ran.stderr) == (3, "")
+    assert ran.stdout.count("error[P0100]") == 1
+    assert ran.stdout.endswith("\n\n1 error in 1 file; nothing was loaded, and nothing is in force\n")
+
+
 @pytest.mark.parametrize("content", [None, "# ours\nnot a hash\n"], ids=["missing", "malformed"])
 def test_a_list_of_hashes_that_cannot_be_used_is_told_where_it_is_named(
     pratique: Any, tmp_path: Path, content: str | None

@@ -9,6 +9,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from pratique.errors import PolicyError
+
 if TYPE_CHECKING:
     from pratique.events import Vocabulary
     from pratique.policies import Outcome
@@ -67,17 +69,26 @@ def _wants_colour() -> bool:
 
 def _summary(outcome: Outcome, vocabulary: Vocabulary, wanted: str) -> str:
     """`12 actions in 4 files: good`, or what keeps it from being loaded."""
-    from pratique import policies
     from pratique.policy.diagnostics import counted
 
     files = counted(len(outcome.files), "file")
     if not outcome.good:
-        held = policies.last_good(vocabulary, wanted)
-        never = f'no good version of the policy "{wanted}" was ever loaded on this machine'
-        return f"{outcome.summary()}; nothing was loaded, {policies.still_in_force(held) if held else never}"
+        return f"{outcome.summary()}; nothing was loaded, {_what_holds(vocabulary, wanted)}"
     actions = {(action.policy, action.name) for policy in outcome.policies.values() for action in policy.actions}
     warnings = f" ({counted(len(outcome.diagnostics), 'warning')})" if outcome.diagnostics else ""
     return f"{counted(len(actions), 'action')} in {files}: good{warnings}"
+
+
+def _what_holds(vocabulary: Vocabulary, wanted: str) -> str:
+    """What is in force while the files have errors."""
+    from pratique import policies
+
+    try:
+        held = policies.last_good(vocabulary, wanted)
+    except PolicyError:  # in the shipped files themselves, which were checked with the rest
+        return "and nothing is in force"
+    never = f'no good version of the policy "{wanted}" was ever loaded on this machine'
+    return policies.still_in_force(held) if held else never
 
 
 def _document(outcome: Outcome) -> dict[str, Any]:
