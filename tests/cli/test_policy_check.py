@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import re
 import resource
 import subprocess
@@ -99,6 +101,65 @@ def test_json_is_one_document(pratique: Any, tmp_path: Path) -> None:
     assert ran.code == 3
     (diagnostic,) = ran.json["diagnostics"]
     assert (diagnostic["code"], diagnostic["where"]["line"], diagnostic["where"]["column"]) == ("P0101", 1, 13)
+
+
+STEERS = "\x1b]0;title\x07"
+STEERING = f"""policy ours "Ours{STEERS}" {{ version "1{STEERS}" }}
+sandbox {{ give "{STEERS}" }}
+let unused = "{STEERS}"
+action a "{STEERS}" {{
+    on net.connect where address = "{STEERS}" or port = "{STEERS}"
+    on file.write where path matches re"({STEERS}" or path matches "{STEERS}[z-a]"
+    weight 10
+    remedy nothing {STEERS}
+}}
+"""
+
+
+def at_a_terminal(*words: str | Path) -> str:
+    """What a command wrote on its terminal, standard error and all."""
+    controlling, terminal = os.openpty()
+    try:
+        command = [sys.executable, "-m", "pratique.cli.main", *map(str, words)]
+        with subprocess.Popen(command, stdin=terminal, stdout=terminal, stderr=terminal) as running:
+            os.close(terminal)
+            written = b""
+            with contextlib.suppress(OSError):  # how the end of a terminal is told
+                while piece := os.read(controlling, 65536):
+                    written += piece
+            running.wait(60)
+    finally:
+        os.close(controlling)
+    return written.decode()
+
+
+@pytest.mark.parametrize("words", [("policy", "check"), ("policy", "test"), ("policy", "fmt", "--check")])
+def test_a_policy_cannot_steer_the_terminal(pratique: Any, tmp_path: Path, words: tuple[str, ...]) -> None:
+    file = tmp_path / f"{STEERS}x.policy"
+    file.write_text(STEERING)
+    ran = pratique(*words, file)
+    assert ran.code == 3
+    assert "title" in ran.out + ran.err
+    colours = re.compile(r"\x1b\[[0-9;]*m")
+    for said in (ran.out, ran.err, colours.sub("", at_a_terminal(*words, file))):
+        assert "\x1b" not in said
+        assert "\x07" not in said
+
+
+def test_nor_can_the_policy_in_force(pratique: Any, state: Path) -> None:
+    place = Path(os.environ["PRATIQUE_CONFIG"]) / "policies"
+    place.mkdir(parents=True)
+    good = f'policy ours "Ours{STEERS}" {{ version "1{STEERS}" }}\naction a "{STEERS}" {{ on file.write; weight 10 }}\n'
+    (place / "ours.policy").write_text(good)
+    explained = pratique("policy", "explain", "--event", "file.write path=/x")
+    assert explained.code == 0
+    assert "by ours 1" in explained.out
+    (place / "ours.policy").write_text(STEERING)
+    for words in (("policy", "check"), ("policy", "test"), ("policy", "explain", "--event", "file.write"), ("doctor",)):
+        ran = pratique(*words)
+        assert "is still ours 1" in ran.out + ran.err
+        assert "\x1b" not in explained.out + ran.out + ran.err
+        assert "\x07" not in explained.out + ran.out + ran.err
 
 
 def test_a_missing_file_is_wrong_usage(pratique: Any) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from pratique.events import STANDARD_KINDS, Vocabulary
 from pratique.policy.checker import check_text
-from pratique.policy.diagnostics import Diagnostic, counted, in_order, render, summary
+from pratique.policy.diagnostics import Diagnostic, Note, counted, in_order, render, summary
 from pratique.policy.expected import HEADER
 from pratique.policy.model import Location
 
@@ -80,6 +80,33 @@ def test_colours_are_escape_sequences_around_the_same_text() -> None:
 
 def test_the_file_cannot_write_on_the_terminal() -> None:
     assert "\x1b" not in shown('action a { on file.write where path = "\x1b[2J"; weight 5; oops \x1b }')
+
+
+def test_nor_do_a_sentence_and_a_name_of_a_file() -> None:
+    steers = "\x1b]0;title\x07\n"
+    first, second = Location(f"{steers}.policy", 1, 1), Location(f"{steers}.part", 1, 1)
+    one = Diagnostic(
+        code="P0100", message=f"m{steers}", where=first, note=f"n{steers}", help=f"h{steers}",
+        related=(Note(second, f"r{steers}"), Note(Location(f"{steers}.none", 0), "")),
+    )  # fmt: skip
+    said = render([one], {first.file: "a\n", second.file: "b\n"})
+    assert "\x1b" not in said
+    assert "\x07" not in said
+    fit = "\ufffd]0;title\ufffd\ufffd"
+    assert said.splitlines() == [
+        f"error[P0100]: m{fit}",
+        f" --> {fit}.policy:1:1",
+        "  |",
+        "1 | a",
+        f"  | ^ n{fit}",
+        f" --> {fit}.part:1:1",
+        "  |",
+        "1 | b",
+        f"  | - r{fit}",
+        f" --> {fit}.none",
+        "  |",
+        f"  = help: h{fit}",
+    ]
 
 
 def test_a_caret_stands_under_its_token_behind_tabs() -> None:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from pratique.cli import plain
 from pratique.errors import CannotError, PolicyError, PratiqueError
 
 if TYPE_CHECKING:
@@ -211,11 +212,13 @@ def _print(checks: list[Check]) -> None:
         first, *more = check.detail.splitlines() or [""]
         # A path longer than the line is left whole: the terminal breaks it, and it can be copied.
         whole: dict[str, Any] = {"break_long_words": False, "break_on_hyphens": False}
-        print(textwrap.fill(first, columns, initial_indent=lead, subsequent_indent=indent, **whole) if first else lead)
-        for line in more:
-            print(indent + line)
+        lines = [
+            textwrap.fill(first, columns, initial_indent=lead, subsequent_indent=indent, **whole) if first else lead,
+            *(indent + line for line in more),
+        ]
         if check.mend and not check.ok:
-            print(f"{indent}mend it: {check.mend}")
+            lines.append(f"{indent}mend it: {check.mend}")
+        print(plain.lines("\n".join(lines)))
 
 
 def _summary(checks: list[Check]) -> str:

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from pratique.cli.plain import printable
 from pratique.errors import PolicyError
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def run(args: argparse.Namespace) -> int:
         return 0 if outcome.good else 3
     if outcome.diagnostics:
         print(outcome.rendered(colour=_wants_colour(), every=args.all), end="\n\n")
-    print(_summary(outcome, vocabulary, host.role.policy))
+    print(printable(_summary(outcome, vocabulary, host.role.policy)))
     return 0 if outcome.good else 3
 
 

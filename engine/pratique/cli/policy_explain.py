@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from pratique.cli import chosen
+from pratique.cli import chosen, plain
 from pratique.errors import UsageError
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def run(args: argparse.Namespace) -> int:
 
         sys.stdout.write(msgspec.json.format(msgspec.json.encode(document), indent=2).decode() + "\n")
     else:
-        print("\n".join(lines))
+        print(plain.lines("\n".join(lines)))
     return 0
 
 

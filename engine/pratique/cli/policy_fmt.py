@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 from typing import Final, Literal, TypeAlias
 
+from pratique.cli.plain import printable
+
 #: What became of a file; "wrong": it does not parse, and is left as it is.
 State: TypeAlias = Literal["in style", "formatted", "not in style", "wrong"]
 _CODES: Final[dict[State, int]] = {"in style": 0, "formatted": 0, "not in style": 1, "wrong": 3}
@@ -79,7 +81,7 @@ def _format(path: Path, *, check: bool, diff: bool, quiet: bool) -> State:
     if diff:
         sys.stdout.writelines(_diff(text, formatted, name))
     if check and not quiet:
-        print(f"{name}: not in style; `pratique policy fmt {path}` mends it", file=sys.stderr)
+        print(printable(f"{name}: not in style; `pratique policy fmt {path}` mends it"), file=sys.stderr)
     return "not in style"
 
 

@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from pratique.cli import plain
+
 if TYPE_CHECKING:
     from pratique.author.testing_policies import Result
     from pratique.policy.model import Policy
@@ -49,8 +51,8 @@ def run(args: argparse.Namespace) -> int:
         sys.stdout.write(msgspec.json.format(msgspec.json.encode(document), indent=2).decode() + "\n")
         return 3 if wrong else 0
     for result in results if args.verbose else wrong:
-        print("\n".join(lines(result)))
-    print(_summary(every, results, wrong))
+        print(plain.lines("\n".join(lines(result))))
+    print(plain.printable(_summary(every, results, wrong)))
     return 3 if wrong else 0
 
 

@@ -136,6 +136,11 @@ def summary(diagnostics: Iterable[Diagnostic]) -> str:
     return f"{' and '.join(parts)} in {counted(files, 'file')}" if parts else ""
 
 
+def _printable(text: str) -> str:
+    """What a policy or the name of a file brought into a sentence, so that it cannot steer the terminal."""
+    return "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in text)
+
+
 class _Paint:
     """Escape sequences, or nothing."""
 
@@ -151,13 +156,13 @@ def _one(diagnostic: Diagnostic, lines: Mapping[str, list[str]], paint: _Paint) 
     where = diagnostic.where
     margin = len(str(max([where.line, *(note.where.line for note in diagnostic.related)])))
     head = paint(diagnostic.severity, f"{diagnostic.severity}[{diagnostic.code}]")
-    out = [head + paint("bold", f": {diagnostic.message}")]
+    out = [head + paint("bold", f": {_printable(diagnostic.message)}")]
     out += _snippet(where, diagnostic.length, diagnostic.note, diagnostic.severity, lines, margin, paint)
     for note in diagnostic.related:
         out += _snippet(note.where, 0, note.message, "frame", lines, margin, paint)
     if diagnostic.help:
         bar = paint("frame", " " * margin + " |")
-        out += [bar, paint("frame", " " * margin + " =") + f" help: {diagnostic.help}"]
+        out += [bar, paint("frame", " " * margin + " =") + f" help: {_printable(diagnostic.help)}"]
     return "\n".join(out)
 
 
@@ -166,8 +171,8 @@ def _snippet(
 ) -> list[str]:
     arrow = paint("frame", " " * margin + "-->")
     if where.line < 1:
-        return [f"{arrow} {where.file}"] if where.file else []
-    out = [f"{arrow} {where.file}:{where.line}:{where.column}"]
+        return [f"{arrow} {_printable(where.file)}"] if where.file else []
+    out = [f"{arrow} {_printable(where.file)}:{where.line}:{where.column}"]
     source = lines.get(where.file, [])
     if where.line > len(source):
         return out
@@ -177,7 +182,7 @@ def _snippet(
     bar = paint("frame", " " * margin + " |")
     carets = ("^" if length else "-") * max(1, min(length or 1, len(shown) - column + 1))
     number = paint("frame", f"{where.line:>{margin}} |")
-    pointer = " " * (column - 1) + paint(style, carets) + (f" {note}" if note else "")
+    pointer = " " * (column - 1) + paint(style, carets) + (f" {_printable(note)}" if note else "")
     return [*out, bar, f"{number} {shown}".rstrip(), f"{bar} {pointer}"]
 
 
