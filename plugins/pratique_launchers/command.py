@@ -17,8 +17,22 @@ ROOT_ONLY: Final = {
     "snap": {"install", "remove", "refresh"},
 }
 
-#: Those that ask before they change anything, and give up where nobody answers.
-ASK: Final = frozenset({"apt", "apt-get", "aptitude", "dnf", "yum", "zypper"})
+_OF_DEBIAN: Final = frozenset({
+    "install", "reinstall", "remove", "purge", "autoremove", "autopurge", "upgrade", "full-upgrade", "safe-upgrade",
+    "dist-upgrade", "build-dep", "satisfy",
+})  # fmt: skip
+_OF_RED_HAT: Final = frozenset({
+    "install", "localinstall", "groupinstall", "reinstall", "remove", "erase", "autoremove", "upgrade", "update",
+    "downgrade", "distro-sync", "swap",
+})  # fmt: skip
+_OF_SUSE: Final = frozenset({
+    "install", "in", "remove", "rm", "update", "up", "patch", "dist-upgrade", "dup", "install-new-recommends", "inr",
+})  # fmt: skip
+#: Those that ask before they change anything, and give up where nobody answers: the verbs with which they do.
+ASK: Final = {
+    **dict.fromkeys(("apt", "apt-get", "aptitude"), _OF_DEBIAN), **dict.fromkeys(("dnf", "yum"), _OF_RED_HAT),
+    "zypper": _OF_SUSE,
+}  # fmt: skip
 #: What makes them ask nothing.
 YES: Final = re.compile(r"(^| )(-[a-z]*y[a-z]*|--(assume-)?yes|--assumeyes|--non-interactive|-qq)( |$)")
 
@@ -30,7 +44,8 @@ def launch(subject: Subject, request: Request) -> Launch | None:
     program = Path(subject.path).name
     debian = program in ("apt", "apt-get", "aptitude", "dpkg")
     words = subject.command[1:]
-    asks = program in ASK and not request.attended and not YES.search(" ".join(words))
+    verb = not ASK.get(program, frozenset()).isdisjoint(words)
+    asks = verb and not request.attended and not YES.search(" ".join(words))
     return Launch(
         command=(subject.path, *subject.command[1:]),
         environment={"DEBIAN_FRONTEND": "noninteractive"} if debian and not request.attended else {},

@@ -47,6 +47,12 @@ def test_debconf_asks_nobody_when_nobody_is_there() -> None:
         (("apt-get", "-qy", "install", "hello"), False),
         (("apt", "install", "--yes", "hello"), False),
         (("apt-get", "install", "python3-yaml"), True),
+        (("apt-get", "update"), False),
+        (("apt-get", "-o", "Debug::NoLocking=1", "dist-upgrade"), True),
+        (("dnf", "update"), True),
+        (("dnf", "makecache"), False),
+        (("zypper", "in", "hello"), True),
+        (("zypper", "refresh"), False),
         (("make", "install"), False),
     ],
 )
