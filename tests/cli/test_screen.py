@@ -15,7 +15,7 @@ from pratique.events import Event
 from pratique.policy.model import Decide, Location, Method, Policy, Trust
 from pratique.policy.score import Finding, judge
 from pratique.recording import Component, Effect, Process, Recording
-from pratique.report import DecisionPart, Report, Treatment, WithoutPart, make
+from pratique.report import DecisionPart, Report, Treatment, VerdictPart, WithoutPart, make
 from pratique.standing import judged
 from pratique.subject import Subject
 
@@ -185,6 +185,17 @@ def test_before_the_question_it_is_said_what_would_go_and_what_would_miss_it():
     assert "brought along by player, left out" in text
     assert "lib cannot be left out by itself: its file holds more" in text
     assert "but /usr/bin/start speaks of /opt/bar/toolbar, which would be left out" in text
+
+
+@pytest.mark.parametrize(
+    ("components", "said"), [((), "100 of 100"), (("lib", "a\x1b"), "100 of 100, without lib, a\ufffd")]
+)
+def test_what_was_chosen_to_be_left_out_is_named_where_it_can_be(components, said):
+    remaining = VerdictPart(verdict="undesirable", total=100, threshold=100, method="sum")
+    inseparable = {"toolbar": "its file holds more"}
+    without = WithoutPart(total=0, offered=False, components=components, inseparable=inseparable, remaining=remaining)
+    lines = [line.partition("  baseline")[0].rstrip() for line in printed(brought(without=without)).splitlines()]
+    assert f"UNDESIRABLE  {said}" in lines
 
 
 @pytest.mark.parametrize(("source", "told"), [("flag", True), ("person", False)])

@@ -104,7 +104,8 @@ def _verdict(report: Report, width: int) -> Iterator[Text]:
     without = ""
     if report.without is not None and report.without.remaining is not None:  # somebody is choosing: what is left counts
         verdict = report.without.remaining
-        without = f", without {', '.join(map(printable, report.without.components))}"
+        names = ", ".join(map(printable, report.without.components))
+        without = f", without {names}" if names else ""  # what was chosen may be inseparable from the rest
     bad = verdict.verdict == "undesirable"
     cut = "" if bad else unfinished(report)
     left = Text.assemble(
