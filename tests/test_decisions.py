@@ -58,6 +58,14 @@ def found(store: Decisions, of: Subject, now: float = NOW) -> Remembered:
 # -- by what
 
 
+def test_what_a_decision_stands_for_is_said_with_the_name_of_who_signed() -> None:
+    by = ("signer", "name")
+    assert scope(subject(), by).in_words("") == "this file (abababababab…)"
+    signed = scope(subject(signer=TRUSTED), by)
+    assert signed.in_words(TRUSTED.name) == "everything called player signed by Tame"
+    assert signed.in_words("") == f"everything called player signed by {'F' * 40}"
+
+
 def test_a_decision_is_remembered_for_the_file(store: Decisions) -> None:
     store.remember(subject(), "refuse", verdict=verdict(home_page=100), now=NOW)
     assert found(store, subject(name="renamed")).choice == "refuse"

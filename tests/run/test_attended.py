@@ -15,6 +15,7 @@ import pexpect
 import psutil
 import pyte
 import pytest
+from plugin_folders import install
 
 pytestmark = pytest.mark.root
 
@@ -349,6 +350,30 @@ def test_remembered_is_asked_no_more_until_forgotten(scene, attend):
     assert "shell-startup" in decisions("show", listed[0]["id"]).out
     assert decisions("forget", listed[0]["id"]).code == 0
     child = attend("run", script)
+    child.expect_exact("> ")
+    child.send("r")
+    assert ends(child) == 10
+
+
+VOUCHING = """
+from pratique import Facts, Signer, hookimpl
+
+@hookimpl
+def identify(path):
+    return Facts(signer=Signer(name="Tame (of old)", key="F" * 40, valid=True, trusted=True))
+"""
+
+
+def test_what_is_remembered_for_a_maker_s_programs_says_the_maker_s_name(scene, attend, tmp_path):
+    install(tmp_path / "plugins", "vouching", {"vouching.py": VOUCHING}, {"vouching": "vouching"})
+    policy = tmp_path / "ours.policy"
+    policy.write_text("policy ours { extends baseline }\noverride decide { remember for 9d by signer, name }\n")
+    plugins = {"PYTHONPATH": str(tmp_path / "plugins")}
+    child = attend("run", "--policy", policy, scene.script(EVIL), size=(30, 200), env=plugins)
+    child.expect_exact("[h] remember for everything called setup.sh signed by Tame (of old), for 9 days")
+    child.expect_exact("> ")
+    child.send("h")
+    child.expect_exact("It will be remembered for everything called setup.sh signed by Tame (of old), for 9 days.")
     child.expect_exact("> ")
     child.send("r")
     assert ends(child) == 10

@@ -132,6 +132,8 @@ class TerminalFace:
         from pratique.run import Reply
 
         console = Console(stderr=True)
+        remember_as = printable(remember_as)
+        briefly = "this file" if remember_as.startswith("this file (") else remember_as  # the hash: once it is chosen
         left_out: frozenset[str] = frozenset()
         report = preview(left_out)
         print(file=sys.stderr)
@@ -148,7 +150,7 @@ class TerminalFace:
                 Choice(key="d", value="details", text="details"),
                 Choice(key="c", value="components", text="choose components") if report.components[1:] else None,
                 # What is remembered is a word for the whole program; a choice of components is not.
-                Choice(key="h", value="remember", text=f"remember for {remember_as.split(' (')[0]}, {lasting}")
+                Choice(key="h", value="remember", text=f"remember for {briefly}, {lasting}")
                 if remember_as and not remember and not left_out
                 else None,
             ]

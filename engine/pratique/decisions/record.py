@@ -31,12 +31,11 @@ class Key(Record, frozen=True, kw_only=True):
     signer: str = ""  # fingerprint
     name: str = ""
 
-    def __str__(self) -> str:
-        return (
-            f"this file ({self.sha256[:12]}…)"
-            if self.sha256
-            else f"everything called {self.name} signed by {self.signer}"
-        )
+    def in_words(self, signer: str) -> str:
+        """What it stands for. `signer`: the name of who has the key, "" where it is not known."""
+        if self.sha256:
+            return f"this file ({self.sha256[:12]}…)"
+        return f"everything called {self.name} signed by {signer or self.signer}"
 
 
 def lasting(seconds: float | None) -> str:

@@ -136,7 +136,8 @@ def _decide_and_install(
         if not options.attended or failed:
             return None
         subject = recording.subject
-        remember_as = str(scope(subject, policy.decide.remember_by)) if subject.sha256 else ""
+        signer = subject.signer.name if subject.signer is not None else ""
+        remember_as = scope(subject, policy.decide.remember_by).in_words(signer) if subject.sha256 else ""
         reply = face.ask(preview, remember_as=remember_as, lasting=lasting(policy.decide.remember_for))
         return reply.choice if reply else None
 
