@@ -16,7 +16,7 @@ class PratiqueError(Exception):
 
 
 class UsageError(PratiqueError):
-    """Wrong usage, or the installer (or another file named) is missing or unreadable."""
+    """Wrong usage, or the installer (or another file named) is missing, unreadable or damaged."""
 
     exit_code = 2
 

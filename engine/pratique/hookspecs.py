@@ -62,7 +62,8 @@ class Launch(msgspec.Struct, frozen=True, kw_only=True):
     `command` is argv, never a shell string; `environment` is added to the session's. `needs_root` and `needs` (programs
     that must be on the PATH inside, with the Debian package that brings each) are checked before anything runs: exit 4
     says what is missing. `hint` is shown when the program fails. `cannot` says why a program of this kind cannot run
-    here at all ("" when it can): nothing runs, exit 4, and `hint` says what to do instead.
+    here at all ("" when it can): nothing runs, exit 4, and `hint` says what to do instead. `damaged` says why the file
+    is not whole ("" when it seems to be), which is its own fault and not this machine's: nothing runs, exit 2.
     """
 
     command: tuple[str, ...]
@@ -73,6 +74,7 @@ class Launch(msgspec.Struct, frozen=True, kw_only=True):
     hint: str = ""
     describe: str = ""  # what kind of thing this is, for the screen: "Debian package"
     cannot: str = ""
+    damaged: str = ""
 
 
 class Opinion(msgspec.Struct, frozen=True, kw_only=True):

@@ -20,7 +20,7 @@ def identify(path: Path) -> Facts | None:
         header = elf.read_header(file)
     facts = {"format": f"AppImage type {magic[10]}"}
     if header is not None:
-        facts.update({"machine": header.machine, "class": f"{header.bits}-bit"})
+        facts.update({"machine": header.machine, "class": f"{header.bits}-bit", "linkage": header.linkage})
     return Facts(kind="appimage", certainty=0.95, facts=facts)
 
 
@@ -28,6 +28,7 @@ def identify(path: Path) -> Facts | None:
 def launch(subject: Subject, request: Request) -> Launch | None:
     if subject.kind != "appimage":
         return None
+    damaged = elf.damage(subject.facts)
     cannot, hint = elf.why_not(subject.facts, platform.machine())
     if not cannot and subject.facts.get("format") == "AppImage type 1":
         cannot = "this is an AppImage of the first type, which can only run mounted"
@@ -38,5 +39,6 @@ def launch(subject: Subject, request: Request) -> Launch | None:
         environment={"APPIMAGE_EXTRACT_AND_RUN": "1"},
         describe="AppImage",
         cannot=cannot,
-        hint=hint,
+        damaged=damaged,
+        hint="fetch it again" if damaged else hint,
     )

@@ -163,7 +163,7 @@ def launch(subject: Subject, request: Request) -> Launch | None:
         needs_root=True,
         needs={"dpkg": "dpkg"},
         describe="Debian package",
-        cannot=f"this Debian package is damaged: {damaged}" if damaged else "",
+        damaged=f"this Debian package is damaged: {damaged}" if damaged else "",
         hint="download it again" if damaged else hint,
     )
 

@@ -116,21 +116,27 @@ def identify(path: Path) -> Facts | None:
 def launch(subject: Subject, request: Request) -> Launch | None:
     if subject.kind != "elf":
         return None
+    damaged = damage(subject.facts)
     cannot, hint = why_not(subject.facts, platform.machine())
     linkage = subject.facts.get("linkage", "")
     return Launch(
         command=(subject.path, *request.arguments),
         describe=f"{linkage} program" if linkage else "program",
         cannot=cannot,
-        hint=hint,
+        damaged=damaged,
+        hint="fetch it again" if damaged else hint,
     )
+
+
+def damage(facts: dict[str, str]) -> str:
+    """Why such a file is not whole; "" when it seems to be."""
+    cut_off = facts.get("linkage") == "cut off"
+    return "this program is cut off: its header tells of more than the file holds" if cut_off else ""
 
 
 def why_not(facts: dict[str, str], here: str) -> tuple[str, str]:
     """Why such a program cannot run on a machine of the type `here`, and what to do; ("", "") when it can."""
     machine, loader = facts.get("machine", here), facts.get("loader", "")
-    if facts.get("linkage") == "cut off":
-        return "this program is cut off: its header tells of more than the file holds", "fetch it again"
     if facts.get("linkage") == "library":
         return "this is a shared library, not a program", "run the program that uses it"
     if machine != here and machine not in ALSO_RUNS.get(here, set()):

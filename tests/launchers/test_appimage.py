@@ -44,5 +44,12 @@ def test_the_first_type_cannot_run_in_a_quarantine(installer: Installer) -> None
     assert "first type" in started(appimage_of(installer("static-elf"), 1)).cannot
 
 
+def test_one_that_was_cut_off_is_damaged(installer: Installer) -> None:
+    path = appimage_of(installer("static-elf"), 2)
+    path.write_bytes(path.read_bytes()[:200])
+    launch = started(path)
+    assert (launch.damaged[:23], launch.hint) == ("this program is cut off", "fetch it again")
+
+
 def test_a_plain_program_is_none(installer: Installer) -> None:
     assert appimage.identify(installer("static-elf")) is None

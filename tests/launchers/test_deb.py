@@ -105,8 +105,8 @@ def test_a_package_that_was_cut_off_is_still_a_package_but_is_not_run(installer:
     path = installer("hello")
     path.write_bytes(path.read_bytes()[:kept])
     launch = started(subject_of(path), Request())
-    assert "damaged" in launch.cannot
-    assert launch.hint == "download it again"
+    assert launch.damaged.startswith("this Debian package is damaged: ")
+    assert (launch.cannot, launch.hint) == ("", "download it again")
 
 
 def test_a_control_archive_that_is_no_archive_is_damaged(tmp_path: Path) -> None:

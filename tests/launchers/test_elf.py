@@ -39,7 +39,7 @@ def test_a_program_is_run_as_it_is(installer: Installer) -> None:
     path = installer("static-elf")
     launch = started(path, "--yes")
     assert launch.command == (str(path), "--yes")
-    assert launch.cannot == ""
+    assert (launch.cannot, launch.damaged) == ("", "")
 
 
 def patched(path: Path, offset: int, value: bytes) -> Path:
@@ -63,6 +63,15 @@ def test_a_missing_loader_is_named_with_its_package(installer: Installer, monkey
     launch = started(patched(path, at, b"/lib/ld-other.so.1\0"))
     assert "/lib/ld-other.so.1" in launch.cannot
     assert launch.hint == "sudo apt-get install other"
+
+
+@pytest.mark.parametrize("kept", [200, 4000])
+def test_a_program_that_was_cut_off_is_damaged_wherever_it_would_run(installer: Installer, kept: int) -> None:
+    path = patched(installer("static-elf"), 18, (183).to_bytes(2, "little"))
+    path.write_bytes(path.read_bytes()[:kept])
+    launch = started(path)
+    assert launch.damaged == "this program is cut off: its header tells of more than the file holds"
+    assert launch.hint == "fetch it again"
 
 
 def test_a_library_is_no_program(tmp_path: Path) -> None:

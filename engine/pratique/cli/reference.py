@@ -33,7 +33,7 @@ Made from the code by `make docs`; a test compares the two. `pratique COMMAND --
 |---|---|---|
 | 0 | done; for `run`: installed, with or without parts left out | what was admitted is installed |
 | 1 | a fault of ours; the details are in a file that is named | nothing was changed, unless the message says so |
-| 2 | wrong usage, or what was named is missing or unreadable | nothing ran; `--without-component`: not installed |
+| 2 | wrong usage, or a missing, unreadable or damaged file | nothing ran; `--without-component`: not installed |
 | 3 | invalid policy or role file, or tests of a policy failed | nothing ran; the policy in force stays |
 | 4 | this machine or user cannot; the second line says what mends it | nothing ran |
 | 5 | the machine changed meanwhile where the installer changed it too | nothing was committed; the session is kept |

@@ -152,9 +152,9 @@ def launch_for(
             hint=f"copy it first: cp {shlex.quote(subject.path)} /tmp/ && "
             f"pratique run /tmp/{shlex.quote(Path(subject.path).name)}",
         )
+    if launch.damaged:
+        raise UsageError(launch.damaged, hint=launch.hint)
     if launch.cannot:
-        if "damaged" in subject.facts:  # the file's fault, not this machine's
-            raise UsageError(launch.cannot, hint=launch.hint)
         raise CannotError(launch.cannot, hint=launch.hint)
     if launch.needs_root and account.uid != 0:
         done = "run" if subject.kind == "command" else "installed"
