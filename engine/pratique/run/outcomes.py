@@ -9,12 +9,11 @@ import signal
 from collections.abc import Iterable, Mapping
 from typing import Final
 
+from pratique.abridged import abridged
 from pratique.events import IDENTITY, Event, EventKind
 from pratique.recording import Process
 from pratique.sandbox.calls.answers import DENIED, PRETENDED
 
-#: Acts named one by one, for each outcome.
-MOST_NAMED: Final = 5
 _SAID: Final = {PRETENDED: "only seemed to work", DENIED: "was refused"}
 
 
@@ -26,7 +25,7 @@ def notes(events: Iterable[Event], processes: Iterable[Process], kinds: Mapping[
         outcome = event.fields.get("outcome")
         if outcome in (DENIED, PRETENDED):
             found[str(outcome)][_act(event, programs.get(event.process, ""), kinds)] = None
-    return tuple(f"{_SAID[outcome]}: {_some(acts)}" for outcome, acts in found.items() if acts)
+    return tuple(f"{_SAID[outcome]}: {abridged(acts, between='; ')}" for outcome, acts in found.items() if acts)
 
 
 def _act(event: Event, program: str, kinds: Mapping[str, EventKind]) -> str:
@@ -55,8 +54,3 @@ def _signal(event: Event) -> str:
         name = f"signal {number}"
     target = event.fields.get("target") or ("a process it did not start" if event.fields.get("outside") else "")
     return f"{name} to {target}" if target else name
-
-
-def _some(acts: dict[str, None]) -> str:
-    more = f"; and {len(acts) - MOST_NAMED} others" if len(acts) > MOST_NAMED else ""
-    return "; ".join(list(acts)[:MOST_NAMED]) + more

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Final
 
+from pratique.abridged import abridged
 from pratique.events import Event
-
-#: Places named one by one.
-MOST_NAMED: Final = 5
 
 
 def notes(events: Iterable[Event], network: str) -> tuple[str, ...]:
@@ -29,17 +26,12 @@ def notes(events: Iterable[Event], network: str) -> tuple[str, ...]:
             listened[_place(str(fields["address"]), fields["port"], fields.get("protocol"))] = None
     out = []
     if wanted and network == "none":
-        out.append(f"not reached, for there was no network: {_some(wanted)}")
+        out.append(f"not reached, for there was no network: {abridged(wanted)}")
     if wanted and network == "host":
-        out.append(f"over the host's network: {_some(wanted)}")
+        out.append(f"over the host's network: {abridged(wanted)}")
     if listened:
-        out.append(f"waited to be connected to, at {_some(listened)}")
+        out.append(f"waited to be connected to, at {abridged(listened)}")
     return tuple(out)
-
-
-def _some(places: dict[str, None]) -> str:
-    more = f" and {len(places) - MOST_NAMED} others" if len(places) > MOST_NAMED else ""
-    return f"{', '.join(list(places)[:MOST_NAMED])}{more}"
 
 
 def _place(address: str, port: object, protocol: object) -> str:

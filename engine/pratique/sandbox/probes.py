@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
+from pratique.abridged import abridged
 from pratique.events import Event
 from pratique.recording import Process
 
@@ -96,6 +97,5 @@ def notes(events: Iterable[Event], processes: Iterable[Process]) -> tuple[str, .
                 who[program] = None
     if found.keys() <= _COMMON:
         return ()
-    said = [f"{sign} ({', '.join(list(who)[:3])})" if who else sign for sign, who in list(found.items())[:MOST_NAMED]]
-    more = f" and {len(found) - MOST_NAMED} others" if len(found) > MOST_NAMED else ""
-    return (f"it looked for signs of a sandbox: {', '.join(said)}{more}",)
+    said = [f"{sign} ({', '.join(list(who)[:3])})" if who else sign for sign, who in found.items()]
+    return (f"it looked for signs of a sandbox: {abridged(said, most=MOST_NAMED)}",)

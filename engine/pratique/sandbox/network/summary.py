@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Final
 
+from pratique.abridged import abridged
 from pratique.sandbox.network import log
-
-#: Refused destinations named one by one.
-MOST_NAMED: Final = 5
 
 
 def opened_to(destinations: tuple[str, ...]) -> str:
@@ -45,20 +42,15 @@ def notes(path: Path) -> tuple[str, ...]:
                 full = True
     said = []
     if opened:
-        connections = f"{opened} connection{'s' if opened > 1 else ''} to {_some(hosts)}"
+        connections = f"{opened} connection{'s' if opened > 1 else ''} to {abridged(hosts)}"
         said.append(f"over the network: {connections}; {_size(sent)} sent, {_size(received)} received")
     if refused:
-        said.append(f"not reached, by the network's rule: {_some(refused)}")
+        said.append(f"not reached, by the network's rule: {abridged(refused)}")
     if unknown := dict.fromkeys(name for name, found in asked.items() if not found):
-        said.append(f"asked for, and not found: {_some(unknown)}")
+        said.append(f"asked for, and not found: {abridged(unknown)}")
     if full:
         said.append(f"of the network only the first {log.MOST} names and connections are recorded")
     return tuple(said)
-
-
-def _some(names: dict[str, None]) -> str:
-    shown = ", ".join(list(names)[:MOST_NAMED])
-    return shown + (f" and {len(names) - MOST_NAMED} others" if len(names) > MOST_NAMED else "")
 
 
 def _size(count: int) -> str:
