@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import sys
 import time
 from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Final, TextIO
 
+from pratique.cli import live_line
 from pratique.cli.plain import Output, lines, printable, put
 from pratique.cli.working import working
 
@@ -100,14 +100,12 @@ class TerminalFace:
         files = f", {progress.files} file{'' if progress.files == 1 else 's'}" if progress.files else ""
         seen = f", {events} events" if events else ""
         text = f"pratique: {progress.elapsed:.0f} s, {progress.processes} processes{files}{seen}"
-        sys.stderr.write("\r\x1b[2K" + text[: max(20, shutil.get_terminal_size().columns - 1)])
-        sys.stderr.flush()
+        live_line.draw(text)
         self._line_shown = True
 
     def _clear(self) -> None:
         if self._line_shown:
-            sys.stderr.write("\r\x1b[2K")
-            sys.stderr.flush()
+            live_line.clear()
             self._line_shown = False
 
     def ended(self) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
 import sys
 import threading
 import time
 from collections.abc import Iterator
 from typing import Final
+
+from pratique.cli import live_line
 
 #: Work that is done sooner is not worth a line, s.
 _A_MOMENT: Final = 1.0
@@ -35,12 +36,9 @@ def _tick(what: str, over: threading.Event) -> None:
     began = time.monotonic()
     shown = False
     while not over.wait(_AGAIN if shown else _A_MOMENT):
-        text = f"pratique: {what}, {time.monotonic() - began:.0f} s"
         with contextlib.suppress(OSError):  # the terminal has gone: who waits for the work will hear of it
-            sys.stderr.write("\r\x1b[2K" + text[: max(20, shutil.get_terminal_size().columns - 1)])
-            sys.stderr.flush()
+            live_line.draw(f"pratique: {what}, {time.monotonic() - began:.0f} s")
         shown = True
     if shown:
         with contextlib.suppress(OSError):
-            sys.stderr.write("\r\x1b[2K")
-            sys.stderr.flush()
+            live_line.clear()

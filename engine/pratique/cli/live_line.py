@@ -1,0 +1,16 @@
+"""The line of a terminal that is drawn anew while something goes on, and is gone when that is over."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+
+
+def draw(text: str) -> None:
+    """In place of what stands in the line, cut to its width: a line that wraps could not be taken back."""
+    sys.stderr.write("\r\x1b[2K" + text[: max(20, shutil.get_terminal_size().columns - 1)])
+    sys.stderr.flush()
+
+
+def clear() -> None:
+    draw("")
