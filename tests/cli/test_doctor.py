@@ -90,6 +90,16 @@ def test_an_invalid_policy_is_a_lack_that_keeps_nothing_from_being_judged(pratiq
     assert told.endswith("programs can be judged; one lack makes that less is seen, held or possible\n")
 
 
+def test_the_policy_is_the_one_that_the_role_file_names(pratique, tmp_path):
+    place = tmp_path / "policies"
+    place.mkdir()
+    for name in ("lab", "office"):
+        (place / f"{name}.policy").write_text(f'policy {name} {{ version "7"; extends baseline }}\n')
+    file = role_file(tmp_path, f"policies: [{place}]\npolicy: office\n")
+    done = pratique("doctor", "--json", "--host", file)
+    assert by_name(done)["policy"] == {"name": "policy", "ok": True, "needed": False, "detail": "office 7", "mend": ""}
+
+
 def test_without_a_plugin_that_starts_programs_none_can_be_judged(pratique, tmp_path):
     file = role_file(tmp_path, "plugins: {use: [revert, effects]}\n")
     done = pratique("doctor", "--host", file)

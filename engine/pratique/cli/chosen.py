@@ -39,7 +39,7 @@ def sound_policy(paths: Sequence[Path], host: Host) -> Policy:
     """The same for whoever asks about the policy itself: raises `PolicyError` when its files cannot be loaded."""
     if paths:
         return _in_files(paths, host)
-    held = _held(host)
+    held = held_by(host)
     if held.wrong is not None:
         raise held.wrong
     return held.policy
@@ -49,25 +49,26 @@ def in_force(host: Host) -> InForce:
     """The policy in force. What keeps another from being it is said on standard error. Raises `PolicyError`."""
     from pratique.cli.complaint import complain
 
-    held = _held(host)
+    held = held_by(host)
     if held.wrong is not None:
         complain(held.wrong)
     return held
 
 
-def _in_files(paths: Sequence[Path], host: Host) -> Policy:
-    from pratique import policies
-
-    return policies.load(list(paths), host.vocabulary(), directories=[Path(place) for place in host.role.policies])
-
-
-def _held(host: Host) -> InForce:
+def held_by(host: Host) -> InForce:
+    """The policy in force, as the role file wants it; nothing is said. Raises `PolicyError`."""
     from pratique import policies
 
     role = host.role
     return policies.in_force(
         host.vocabulary(), name=role.policy or None, directories=[Path(place) for place in role.policies]
     )
+
+
+def _in_files(paths: Sequence[Path], host: Host) -> Policy:
+    from pratique import policies
+
+    return policies.load(list(paths), host.vocabulary(), directories=[Path(place) for place in host.role.policies])
 
 
 def recording(path: Path) -> Recording:

@@ -142,7 +142,7 @@ def _state() -> Iterator[Check]:
 
 def _configured(role_file: Path | None) -> Iterator[Check]:
     from pratique import rolefile
-    from pratique.cli import host_notes, listening
+    from pratique.cli import chosen, host_notes, listening
     from pratique.host import Host
 
     try:
@@ -151,13 +151,10 @@ def _configured(role_file: Path | None) -> Iterator[Check]:
         yield Check(name="role file", ok=False, detail=str(error), mend=error.hint or "pratique host check")
         return
     yield Check(name="role file", ok=True, detail=f"{rolefile.find(role_file)}: {host.role.role}")
-    vocabulary = host.vocabulary()
+    host.vocabulary()  # asks the plugins for their kinds: who fails at it is among the failed
     yield from _plugins(host, role_file)
-    from pratique import policies
-
-    places = [Path(place) for place in host.role.policies]
     try:
-        in_force = policies.in_force(vocabulary, name=host.role.policy or None, directories=places)
+        in_force = chosen.held_by(host)
     except PolicyError as error:
         detail = "\n".join(filter(None, (error.rendered, str(error))))
         mend = host_notes.mend_of_policy(host.role, role_file) or error.hint or "pratique policy check"
