@@ -71,6 +71,29 @@ def test_what_is_counted_is_shown_when_it_is_asked_for(pratique) -> None:  # typ
     assert full.count(": no, ") > brief.count(": no, ")
 
 
+def test_what_is_far_from_being_met_has_a_heading_of_its_own(pratique) -> None:  # type: ignore[no-untyped-def]
+    event = "--event", "file.write path=/etc/cron.d/x by_package_manager=true"
+    brief, full = pratique("policy", "explain", *event).out, pratique("policy", "explain", "--all", *event).out
+    assert "far from it:" not in brief
+    before, far = full.split("\n\nfar from it:\n")
+    near = before.partition("\n\nnearly:\n")[2]
+    assert near == brief.partition("\n\nnearly:\n")[2].partition("\n\n")[0]
+    assert "not by_package_manager: no, by_package_manager is true" in near
+    assert 'no, path is "/etc/cron.d/x"' in far
+
+
+def test_every_near_miss_of_a_recording_is_shown_when_it_is_asked_for(pratique, kept: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    policy = tmp_path / "many.policy"
+    action = 'action a{n} {{ on file.write where path = "/etc/cron.d/x" and not by_package_manager; weight 1 }}\n'
+    policy.write_text('policy many { version "1" }\n' + "".join(action.format(n=n) for n in range(11)))
+    brief, full = (pratique("policy", "explain", kept, "--policy", policy, *words).out for words in ((), ("--all",)))
+    assert brief.count("by_package_manager is true") == 8
+    assert "\n        and 3 more; `--all` shows them\n" in brief
+    assert (full.count("by_package_manager is true"), "`--all`" in full) == (11, False)
+    document = pratique("policy", "explain", kept, "--policy", policy, "--all", "--json").json
+    assert len(document["near_misses"]) == 11
+
+
 def test_a_past_session_is_explained_by_its_id(pratique, kept: Path, state: Path) -> None:  # type: ignore[no-untyped-def]
     session = pratique("replay", kept, "--json").out.replace('"id": "1"', '"id": "7f3a0000"')
     (state / "history").mkdir(mode=0o700)

@@ -126,6 +126,17 @@ def test_counts_and_sequences_that_were_not_completed_are_near() -> None:
     }
 
 
+def test_of_many_near_misses_the_first_are_told_and_the_others_counted() -> None:
+    actions = tuple(action(f"a{n}", BASHRC, 1) for n in range(11))
+    event = write(1, f"{HOME}/.bashrc", by_package_manager=True)
+    compiled = compile_policy(Policy(name="p", actions=actions), home=HOME)
+    verdict = compiled.verdict([event], components=["setup"])
+    few = explain(compiled, [event], verdict, Circumstances())
+    assert (len(few.misses), few.more_misses) == (8, 3)
+    every = explain(compiled, [event], verdict, Circumstances(), misses=None)
+    assert (len(every.misses), every.more_misses) == (11, 0)
+
+
 def test_one_event_and_all_that_listen_to_its_kind() -> None:
     compiled = compile_policy(POLICY, home=HOME)
     misses = misses_of_event(compiled, write(1, f"{HOME}/.bashrc", by_package_manager=True), Circumstances())

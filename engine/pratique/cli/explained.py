@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pratique.cli.plain import printable
@@ -72,11 +72,12 @@ def component_lines(components: Sequence[Mapping[str, Any]]) -> list[str]:
     ]
 
 
-def miss_lines(misses: Iterable[Miss], heading: str, *, with_event: bool = True) -> list[str]:
+def miss_lines(misses: Sequence[Miss], heading: str, *, with_event: bool = True, more: int = 0) -> list[str]:
+    """`more` of them are not among these."""
     lines = ["", heading] if misses else []
     for miss in misses:
         lines += _one_miss(miss, with_event)
-    return lines
+    return [*lines, f"        and {more} more; `--all` shows them"] if more else lines
 
 
 def _one_miss(miss: Miss, with_event: bool) -> list[str]:

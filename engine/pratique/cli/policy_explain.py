@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from pratique.policy.score import Finding
     from pratique.report import ActionPart, Report
 
+#: Near misses of a recording that are shown unless every one is wanted.
+_NEAR: Final = 8
+
 _EPILOG: Final = """\
 A recording is judged again by the policy; a report is explained from what it says, so that it needs no recording, but
 cannot tell what nearly counted. The id of a past session (the first letters are enough) stands for its report. Near
@@ -89,7 +92,8 @@ def _recording(path: Path, policy_files: list[Path], every: bool) -> tuple[dict[
     policy = chosen.sound_policy(policy_files, Host.open())
     compiled = compile_policy(policy, home=kept.home)
     verdict = judging.judge(compiled, kept)
-    explanation = explain.explain(compiled, kept.events, verdict, judging.circumstances(kept))
+    most = None if every else _NEAR
+    explanation = explain.explain(compiled, kept.events, verdict, judging.circumstances(kept), misses=most)
     events = {event.seq: wording.event(event.kind, event.fields) for event in kept.events}
     components = [
         {"name": part.name, "total": part.total, "verdict": part.verdict, "because": why}
@@ -109,7 +113,7 @@ def _recording(path: Path, policy_files: list[Path], every: bool) -> tuple[dict[
     lines = [explained.headline(policy.name, policy.version, verdict)]
     lines += explained.number_lines(explanation.numbers, evidence, every=every)
     lines += explained.component_lines(components)
-    lines += explained.miss_lines(explanation.misses, "nearly:")
+    lines += explained.miss_lines(explanation.misses, "nearly:", more=explanation.more_misses)
     lines += explained.change_lines(explanation.changes, verdict)
     return document, lines
 
@@ -236,7 +240,10 @@ def _event(text: str, policy_files: list[Path], every: bool) -> tuple[dict[str, 
         lines += [f"is evidence of, by {policy.name} {policy.version}:", *explained.number_lines(numbers, {})]
     else:
         lines.append(f"is evidence of nothing, by {policy.name} {policy.version}")
-    near = [miss for miss in misses if miss.near or every]
+    near = [miss for miss in misses if miss.near]
+    far = [miss for miss in misses if not miss.near]
     lines += explained.miss_lines(near, "nearly:", with_event=False)
-    lines += ["", explained.listeners(len(misses) - len(near), len(near), event.kind, met=bool(numbers))]
+    lines += explained.miss_lines(far if every else (), "far from it:", with_event=False)
+    shown = misses if every else near
+    lines += ["", explained.listeners(len(misses) - len(shown), len(shown), event.kind, met=bool(numbers))]
     return document, lines

@@ -84,19 +84,23 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True):
     numbers: tuple[Number, ...]
     misses: tuple[Miss, ...]
     changes: tuple[Change, ...]
+    more_misses: int = 0  # near ones beyond those in `misses`
 
 
 def explain(
-    compiled: CompiledPolicy, events: Sequence[Event], verdict: Verdict, around: Circumstances, *, misses: int = 8
-) -> Explanation:
-    """Explain a verdict of this policy on these events, with at most so many near misses, the nearest first."""
+    compiled: CompiledPolicy, events: Sequence[Event], verdict: Verdict, around: Circumstances, *,
+    misses: int | None = 8,
+) -> Explanation:  # fmt: skip
+    """Explain a verdict of this policy on these events, with so many near misses (None: all), the nearest first."""
     policy = compiled.policy
-    near = tuple(near_misses(compiled, events, verdict, around, at_most=misses))
+    every = near_misses(compiled, events, verdict, around)
+    near = tuple(every[:misses])
     return Explanation(
         verdict=verdict,
         numbers=numbers(verdict, policy.decide, met_triggers(compiled, events, around)),
         misses=near,
         changes=tuple(changes(verdict, policy.decide, {action.name: action for action in policy.actions}, near)),
+        more_misses=len(every) - len(near),
     )
 
 
@@ -192,9 +196,9 @@ def met_triggers(
 
 
 def near_misses(
-    compiled: CompiledPolicy, events: Sequence[Event], verdict: Verdict, around: Circumstances, *, at_most: int
+    compiled: CompiledPolicy, events: Sequence[Event], verdict: Verdict, around: Circumstances
 ) -> list[Miss]:
-    """Actions that were not found though something telling of them held; for each, its nearest event."""
+    """Actions that were not found though something telling of them held, nearest first; for each its nearest event."""
     found = {finding.action for finding in verdict.findings}
     by_kind: dict[str, list[Event]] = {}
     for event in events:
@@ -205,8 +209,7 @@ def near_misses(
             near = _nearest(compiled, action, by_kind, around)
             if near is not None:
                 every.append(near)
-    every.sort(key=_distance)
-    return every[:at_most]
+    return sorted(every, key=_distance)
 
 
 def _nearest(
