@@ -23,6 +23,7 @@ KINDS = [
         count=Field.number, big=Field.flag, address=Field.address, key=Field.key,
     ),
     EventKind("other.seen", "Another thing was seen", name=Field.text),
+    EventKind("file.seen", "A file was seen", mode=Field.mode),
 ]  # fmt: skip
 
 
@@ -98,6 +99,7 @@ def test_an_observer_cannot_speak_as_another():
         (seen("x", path=b"/"), "path is a path, found bytes"),
         (seen("x", size=1.5), "size is a size, found float"),
         (seen("x", size=True), "size is a size, found bool"),
+        (Event("file.seen", mode=420.5), "mode is a mode, found float"),
         (seen("x", size=10**30), "out of all bounds"),
         (seen("x", count="3"), "count is a number, found str"),
         (seen("x", took=float("nan")), "out of all bounds"),

@@ -22,6 +22,7 @@ class Field(StrEnum):
     key = "key"  # str: a registry key, matched without regard to case
     number = "number"  # int or float
     size = "size"  # int, bytes
+    mode = "mode"  # int, the permissions of a file; octal digits wherever a person reads or writes it
     duration = "duration"  # float, seconds
     flag = "flag"  # bool
     address = "address"  # str: an IPv4 or IPv6 address
@@ -48,9 +49,13 @@ class EventKind:
         words = name.split(".")
         if len(words) < 2 or not all(word.replace("_", "a").isalnum() and word.islower() for word in words):
             raise ValueError(f"an event kind is lower-case words joined by dots, like 'file.write'; got {name!r}")
-        for field in fields:
+        for field, kind in fields.items():
             if field in COMMON_FIELDS:
                 raise ValueError(f"{name}: the field {field!r} exists for every event already")
+            if kind is Field.mode and not is_mode(name, field):
+                raise ValueError(f"{name}: only `mode` of kinds like 'file.write' is of the type mode; got {field!r}")
+            if kind in (Field.number, Field.size, Field.duration) and is_mode(name, field):
+                raise ValueError(f"{name}: `mode` is the permissions of a file: declare it Field.mode, or rename it")
         self.name = name
         self.doc = doc
         self.fields: Mapping[str, Field] = fields
@@ -64,6 +69,11 @@ class EventKind:
 
     def __hash__(self) -> int:
         return hash(self.name)
+
+
+def is_mode(kind: str, field: str) -> bool:
+    """Whether a number in this field of these events is a `Field.mode`. Reports hold names and no types: names tell."""
+    return field == "mode" and kind.startswith("file.")
 
 
 class Event:
@@ -182,7 +192,7 @@ STANDARD_KINDS: Final[tuple[EventKind, ...]] = (
         path=_F.path,
         type=_F.text,
         target=_F.path,
-        mode=_F.number,
+        mode=_F.mode,
         by_package_manager=_F.flag,
         package=_F.text,
         outcome=_F.text,
@@ -220,7 +230,7 @@ STANDARD_KINDS: Final[tuple[EventKind, ...]] = (
         "file.mode",
         "Permissions or capabilities of a file were set",
         path=_F.path,
-        mode=_F.number,
+        mode=_F.mode,
         setuid=_F.flag,
         setgid=_F.flag,
         world_writable=_F.flag,

@@ -230,7 +230,7 @@ def _wrong_number(declared: Field, value: object) -> str:
         return "" if isinstance(value, bool) else type(value).__name__
     if isinstance(value, bool) or not isinstance(value, int | float):
         return type(value).__name__
-    if declared is Field.size and not isinstance(value, int):
+    if declared in (Field.size, Field.mode) and not isinstance(value, int):
         return type(value).__name__
     if not math.isfinite(value) or abs(value) >= _LARGEST:
         return "a number out of all bounds"

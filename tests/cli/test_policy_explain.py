@@ -71,6 +71,25 @@ def test_what_is_counted_is_shown_when_it_is_asked_for(pratique) -> None:  # typ
     assert full.count(": no, ") > brief.count(": no, ")
 
 
+def test_the_mode_of_an_event_means_the_same_in_a_policy(pratique, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    policy = tmp_path / "modes.policy"
+    policy.write_text(
+        'policy modes { version "1" }\n'
+        'action rights { on file.mode where path = "/x" and mode = 4755; weight 5\n'
+        'match file.mode { path "/x", mode 4755 }; no match file.mode { path "/x", mode 755 } }\n'
+        'test "t" { given file.mode { path "/x", mode 4755 }; expect action rights }\n'
+    )
+    assert pratique("policy", "test", policy).code == 0
+    explain = "policy", "explain", "--policy", policy, "--event"
+    met = pratique(*explain, "file.mode path=/x mode=4755").out
+    assert met.startswith('file.mode path "/x", mode 4755\nis evidence of')
+    assert 'on file.mode where path = "/x" and mode = 4755' in met
+    missed = pratique(*explain, "file.mode path=/x mode=755").out
+    assert "mode = 4755: no, mode is 755\n" in missed
+    document = pratique(*explain, "file.mode path=/x mode=755", "--json").json
+    assert document["event"]["fields"]["mode"] == 0o755
+
+
 def test_what_is_far_from_being_met_has_a_heading_of_its_own(pratique) -> None:  # type: ignore[no-untyped-def]
     event = "--event", "file.write path=/etc/cron.d/x by_package_manager=true"
     brief, full = pratique("policy", "explain", *event).out, pratique("policy", "explain", "--all", *event).out
@@ -135,6 +154,7 @@ def test_an_event(pratique, event: str, expected: str) -> None:  # type: ignore[
         (["--event", "file.write path=/x size=big"], "size is a number like 4096 or 10MiB; found 'big'"),
         (["--event", "file.write path=/x size=10s"], "size is a number like 4096 or 10MiB; found '10s'"),
         (["--event", "file.mode path=/x mode=4855"], "file.mode: mode is written in octal, as in 4755; found '4855'"),
+        (["--event", "file.mode path=/x mode=17777"], "file.mode: mode is written in octal, as in 4755; found '17777'"),
         (["--event", "file.write path=/x executable=1"], "executable is true or false; found '1'"),
         (["--event", "file.write path='/x"], "expected KIND FIELD=VALUE"),
         (["--event", ""], "expected KIND FIELD=VALUE ..., found nothing"),

@@ -218,6 +218,29 @@ def test_fields_every_event_has_may_be_asked_of_any_kind() -> None:
         where('observer = "effects" and program matches "/usr/bin/*"', kind.name)
 
 
+# -- modes of files ---------------------------------------------------------------------------------------------------
+
+
+def test_modes_are_written_in_octal() -> None:
+    assert where("mode = 4755", "file.mode") == model.Equals("mode", 0o4755, octal=True)
+    assert where("mode in [644, 0755]", "file.create") == model.OneOf("mode", (0o644, 0o755), octal=True)
+    assert where("mode > 777", "file.mode, file.create") == model.Order("mode", ">", 0o777, octal=True)
+    (action,) = policy(
+        "let setuid_root = 4755\n"
+        "action a { on file.mode where mode = setuid_root; weight 5; match file.mode { mode setuid_root } }"
+    ).actions
+    assert action.triggers[0].step.where == model.Equals("mode", 0o4755, octal=True)  # type: ignore[union-attr]
+    assert action.examples[0].events[0].fields == {"mode": 0o4755}
+
+
+@pytest.mark.parametrize("digits", ["493", "17777", "-1", "64.5", "99999999999999999999999"])
+def test_what_is_no_mode_is_an_error_wherever_it_is_written(digits: str) -> None:
+    for text in (f"on file.mode where mode = {digits}", f"on file.mode; match file.mode {{ mode {digits} }}"):
+        diagnostic = only(f"action a {{ {text}; weight 5 }}")
+        assert diagnostic.code == "P0206"
+        assert diagnostic.message.startswith("the mode of a file is written in octal, up to 7777; found ")
+
+
 # -- lets -------------------------------------------------------------------------------------------------------------
 
 

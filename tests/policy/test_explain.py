@@ -154,6 +154,9 @@ CONDITIONS: list[tuple[Condition, str]] = [
     (Contains("added", "begins", "x"), 'added begins with "x"'),
     (Within("address", ("10.0.0.0/8",)), 'address in ["10.0.0.0/8"]'),
     (Equals("ok", True), "ok = true"),
+    (Equals("mode", 0o4755, octal=True), "mode = 4755"),
+    (OneOf("mode", (0o644, 0o755), octal=True), "mode in [644, 755]"),
+    (Order("mode", ">", 0o777, octal=True), "mode > 777"),
 ]
 
 
@@ -175,6 +178,9 @@ def test_a_long_text_in_an_event_is_cut() -> None:
 def test_the_mode_of_a_file_is_octal_as_people_write_it() -> None:
     assert wording.event("file.mode", {"path": "/x", "mode": 0o4755}) == 'file.mode path "/x", mode 4755'
     assert wording.event("drive.set", {"mode": 10}) == "drive.set mode 10"
+    reason = why(Equals("mode", 0o755, octal=True), {"mode": 0o4755}, HOME)
+    assert (reason.text, reason.holds, reason.found) == ("mode = 755", False, "mode is 4755")
+    assert why(Equals("mode", 10), {"mode": 9}, HOME).found == "mode is 9"
 
 
 flags = st.sampled_from(["a", "b", "c"]).map(Flag)

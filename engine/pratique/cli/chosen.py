@@ -149,22 +149,22 @@ def _kinds_like(name: str, kinds: Sequence[str]) -> str:
 
 
 def _value(kind: str, name: str, field: Field, text: str, home: str) -> FieldValue:
+    from pratique.policy import modes
     from pratique.policy.paths import expand_home
-    from pratique.policy.wording import is_mode
 
     match field.value:
         case "flag":
             if text.lower() not in ("true", "false"):
                 raise UsageError(f"{kind}: {name} is true or false; found {text!r}")
             return text.lower() == "true"
+        case "mode":
+            if (mode := modes.read(text.removeprefix("0o"))) is None:
+                raise UsageError(f"{kind}: {name} is written in octal, as in 4755; found {text!r}")
+            return mode
         case "number" | "size" | "duration":
             try:
-                if is_mode(kind, name):
-                    return int(text.removeprefix("0o"), 8)
                 return float(text) if "." in text else int(text, 0)
             except ValueError:
-                if is_mode(kind, name):
-                    raise UsageError(f"{kind}: {name} is written in octal, as in 4755; found {text!r}") from None
                 return _measured(kind, name, field, text)
         case "path":
             return expand_home(text, home)

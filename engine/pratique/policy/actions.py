@@ -140,6 +140,8 @@ def _value(scope: Scope, written: syntax.Field, field: Field) -> str | float | b
         case syntax.Text(value=text) if field in (Field.text, Field.path, Field.key, Field.address):
             return text
         case syntax.Quantity(unit=unit) if unit in UNITS.get(field, ()):
+            if field == Field.mode:
+                return scope.mode(leaf, written.value)
             return scope.number(leaf, "a number", least=-1e15)
     help = "write true or false" if field == Field.flag else ""
     message = f'"{written.name.value}" is {article(field)}; it cannot hold {spoken(leaf)}'

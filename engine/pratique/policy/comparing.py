@@ -12,10 +12,11 @@ from pratique.policy.scope import Leaf, Scope, spoken
 from pratique.policy.sound import glob, regex, stands_in
 
 STRINGS: Final = frozenset({Field.text, Field.path, Field.key})
-_NUMBERS: Final = frozenset({Field.number, Field.size, Field.duration})
+_NUMBERS: Final = frozenset({Field.number, Field.size, Field.duration, Field.mode})
 #: The units that numbers of these types may have; "" is none.
 UNITS: Final[Mapping[Field, frozenset[str]]] = {
     Field.number: frozenset({""}),
+    Field.mode: frozenset({""}),
     Field.size: frozenset({"", "B", "KiB", "MiB", "GiB", "TiB"}),
     Field.duration: frozenset({"ms", "s", "m", "h", "d"}),
 }
@@ -35,6 +36,7 @@ def sample(name: str, field: Field) -> str:
         Field.number: f"{name} > 10",
         Field.size: f"{name} > 10MiB",
         Field.duration: f"{name} > 60s",
+        Field.mode: f"{name} = 4755",
         Field.address: f'{name} in "10.0.0.0/8"',
     }
     return samples.get(field, name)
@@ -80,7 +82,7 @@ def compare(scope: Scope, node: syntax.Comparison, field: Field, leaves: list[Le
         return _any_string(scope, node, field, leaves)
     if operator == "in" and field in _NUMBERS:
         numbers = [number for leaf in leaves if (number := _number(scope, node, field, leaf)) is not None]
-        return model.OneOf(name, tuple(dict.fromkeys(numbers)))
+        return model.OneOf(name, tuple(dict.fromkeys(numbers)), octal=field == Field.mode)
     if operator == "in" and field == Field.address:
         return model.Within(name, tuple(dict.fromkeys(_networks(scope, node, field, leaves))))
     scope.report(
@@ -110,7 +112,7 @@ def _equals(scope: Scope, node: syntax.Comparison, field: Field, leaves: list[Le
         return model.Flag(name)
     if field in _NUMBERS:
         number = _number(scope, node, field, leaf)
-        return model.Flag(name) if number is None else model.Equals(name, number)
+        return model.Flag(name) if number is None else model.Equals(name, number, octal=field == Field.mode)
     if not isinstance(leaf, syntax.Text):
         mismatch(scope, node, field, leaf)
         return model.Flag(name)
@@ -138,13 +140,17 @@ def _order(scope: Scope, node: syntax.Comparison, field: Field, leaves: list[Lea
         return model.Flag(name)
     leaf = _one(scope, node, leaves)
     number = None if leaf is None else _number(scope, node, field, leaf)
-    return model.Flag(name) if number is None else model.Order(name, operator, number)  # type: ignore[arg-type]
+    if number is None:
+        return model.Flag(name)
+    return model.Order(name, operator, number, octal=field == Field.mode)  # type: ignore[arg-type]
 
 
 def _number(scope: Scope, node: syntax.Comparison, field: Field, leaf: Leaf) -> float | None:
     if isinstance(leaf, syntax.Quantity) and leaf.unit in UNITS[field]:
+        at = leaf if stands_in(node.value, leaf) else node.value
+        if field == Field.mode:
+            return scope.mode(leaf, at)
         if field == Field.size and not leaf.unit and leaf.value:
-            at = leaf if stands_in(node.value, leaf) else node.value
             spelled = f"{leaf.value:.15g}"
             message = f'"{node.field.value}" is compared with {spelled} bytes'
             scope.warn("P0410", at, message, help=f"say the unit: {spelled}B, {spelled}KiB, {spelled}MiB ...")

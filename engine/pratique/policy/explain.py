@@ -17,7 +17,7 @@ from pratique.policy.compile import CompiledPolicy, steps_of
 from pratique.policy.evaluate import Circumstances, fields_of_event, hits
 from pratique.policy.index import rank
 from pratique.policy.match import Predicate, fields_of, predicate
-from pratique.policy.model import Action, And, Condition, Count, Decide, Not, Or, Single
+from pratique.policy.model import Action, And, Condition, Count, Decide, Equals, Not, OneOf, Or, Order, Single
 from pratique.policy.nearest import listed
 from pratique.policy.score import Finding, Verdict, VerdictClass, judge, shown
 
@@ -122,10 +122,9 @@ def why(condition: Condition, fields: Mapping[str, FieldValue], home: str) -> Re
 
 def _found(condition: Condition, fields: Mapping[str, FieldValue]) -> str:
     names = dict.fromkeys(fields_of(condition))
-    return ", ".join(
-        f"{name} is {wording.constant(fields[name])}" if fields.get(name) is not None else f"{name} is not known"
-        for name in names
-    )
+    octal = isinstance(condition, Equals | OneOf | Order) and condition.octal
+    known = {name: wording.constant(fields[name], octal=octal) for name in names if fields.get(name) is not None}
+    return ", ".join(f"{name} is {known.get(name, 'not known')}" for name in names)
 
 
 def failed(reason: Reason) -> Iterator[Reason]:

@@ -66,27 +66,30 @@ class Flag(Tagged, frozen=True):
 
 
 class Equals(Tagged, frozen=True):
-    """`field = value`; keys and Windows paths compare without regard to case (`fold`)."""
+    """`field = value`; keys and Windows paths compare without regard to case (`fold`). `octal`: it is a mode."""
 
     field: str
     value: str | float | bool
     fold: bool = False
+    octal: bool = False
 
 
 class Order(Tagged, frozen=True):
-    """`field < value` and its kin, for numbers, sizes and durations."""
+    """`field < value` and its kin, for numbers, sizes, durations and modes (`octal`)."""
 
     field: str
     op: Literal["<", "<=", ">", ">="]
     value: float
+    octal: bool = False
 
 
 class OneOf(Tagged, frozen=True):
-    """`field in [...]` for texts and numbers."""
+    """`field in [...]` for texts and numbers, modes (`octal`) among them."""
 
     field: str
     values: tuple[str | float, ...]
     fold: bool = False
+    octal: bool = False
 
 
 class Globs(Tagged, frozen=True):

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import Literal
 
 from pratique.events import Vocabulary
-from pratique.policy import model, syntax
+from pratique.policy import model, modes, syntax
 from pratique.policy.diagnostics import Diagnostic, Note
 from pratique.policy.lexer import length_of_token
 from pratique.policy.limits import DEEPEST_LET, LARGEST_LET, LARGEST_NUMBER, LARGEST_POLICY
@@ -206,6 +206,15 @@ class Scope:
             limits = f"from {_plainly(least)} to {_plainly(most)}"
         self.report("P0206", quantity, f"{what} must be {'a whole number, ' if whole else ''}{limits}")
         return least if value < least or value != value else min(value, most)
+
+    def mode(self, quantity: syntax.Quantity, at: syntax.Node) -> int | None:
+        """The mode of a file that was written; None (reported) when its digits are not those of one."""
+        digits = f"{quantity.value:.15g}"
+        found = modes.read(digits)
+        if found is None:
+            message = f"the mode of a file is written in octal, up to {modes.shown(modes.LARGEST)}; found {digits}"
+            self.report("P0206", at, message, help="as for chmod: 644, 4755")
+        return found
 
     def count(self, quantity: syntax.Quantity, what: str, least: int = 1, most: int = 1_000_000) -> int:
         return int(self.number(quantity, what, least, most, whole=True))

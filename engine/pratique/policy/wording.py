@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from pratique.events import FieldValue
+from pratique.events import FieldValue, is_mode
+from pratique.policy import modes
 from pratique.policy.model import (
     Always,
     And,
@@ -49,12 +50,12 @@ def condition(given: Condition) -> str:
             return "always"
         case Flag(field=field):
             return field
-        case Equals(field=field, value=value):
-            return f"{field} = {constant(value)}"
-        case Order(field=field, op=op, value=value):
-            return f"{field} {op} {constant(value)}"
-        case OneOf(field=field, values=values):
-            return f"{field} in {_list([constant(value) for value in values])}"
+        case Equals(field=field, value=value, octal=octal):
+            return f"{field} = {constant(value, octal=octal)}"
+        case Order(field=field, op=op, value=value, octal=octal):
+            return f"{field} {op} {constant(value, octal=octal)}"
+        case OneOf(field=field, values=values, octal=octal):
+            return f"{field} in {_list([constant(value, octal=octal) for value in values])}"
         case Globs(field=field, globs=globs):
             quoted = [constant(glob) for glob in globs]
             return f"{field} matches {quoted[0]}" if len(quoted) == 1 else f"{field} in {_list(quoted)}"
@@ -79,14 +80,16 @@ def _list(items: list[str]) -> str:
     return f"[{', '.join(shown)}]"
 
 
-def constant(value: FieldValue) -> str:
-    """A value as it is written: texts in quotes, whole numbers without a point."""
+def constant(value: FieldValue, *, octal: bool = False) -> str:
+    """A value as it is written: texts in quotes, whole numbers without a point, modes of files in octal."""
     if value is None:
         return "nothing"
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str):
         return f'"{value}"'
+    if octal and value == value // 1:
+        return modes.shown(value)
     return f"{value:g}" if abs(value) < 1e6 else f"{value:.0f}" if value == int(value) else repr(value)
 
 
@@ -119,22 +122,11 @@ def _within(seconds: float | None) -> str:
 def event(kind: str, fields: Mapping[str, FieldValue]) -> str:
     """`file.write path "/x", size 3`: an event in a line; long texts are cut, paths hardly; empty ones left out."""
     parts = (
-        f"{name} {_cut(_of_event(kind, name, value), 400 if str(value).startswith('/') else 80)}"
+        f"{name} {_cut(constant(value, octal=is_mode(kind, name)), 400 if str(value).startswith('/') else 80)}"
         for name, value in fields.items()
         if value not in (None, "")
     )
     return f"{kind} {', '.join(parts)}".rstrip()
-
-
-def is_mode(kind: str, field: str) -> bool:
-    """Whether this field of these events holds the permissions of a file, which people write in octal."""
-    return field == "mode" and kind.startswith("file.")
-
-
-def _of_event(kind: str, name: str, value: FieldValue) -> str:
-    if is_mode(kind, name) and isinstance(value, int | float):
-        return f"{int(value):o}"
-    return constant(value)
 
 
 def _cut(text: str, longest: int) -> str:
