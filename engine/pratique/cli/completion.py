@@ -71,8 +71,8 @@ def _complete_values(parser: argparse.ArgumentParser) -> None:
     """Arguments that name files or folders say so in their metavar, sessions in their name."""
     import shtab
 
+    from pratique.policy.sessionplan import SOCKETS
     from pratique.rolefile.record import keys
-    from pratique.sandbox.given import NAMES
 
     command = parser.prog.rsplit(" ", 1)[-1]
     for action in parser._actions:
@@ -83,7 +83,7 @@ def _complete_values(parser: argparse.ArgumentParser) -> None:
             files = {**shtab.FILE, "bash": "_pratique_compgen_files", "preamble": {"bash": _INSTALLER}}
             action.complete = files  # type: ignore[attr-defined]
         elif str(action.metavar) == "SOCKET":  # or a path
-            action.choices = NAMES
+            action.choices = SOCKETS
         elif str(action.metavar) == "KEY":
             action.choices = keys()
         elif action.dest == "session" and command != "explain":  # that takes files in the first place

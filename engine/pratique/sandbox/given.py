@@ -19,8 +19,6 @@ import msgspec
 
 from pratique.sandbox import linux
 
-#: What has a name; everything else is given by its path.
-NAMES: Final = ("display", "session-bus", "system-bus", "ssh-agent", "gpg-agent")
 _SYSTEM_BUS: Final = "/run/dbus/system_bus_socket"
 #: `unix:path=PLACE` in a list of D-Bus addresses; PLACE has %-escapes.
 _BUS_PATH: Final = re.compile(r"(?:^|;)unix:(?:[^;]*,)?path=([^,;]+)")
