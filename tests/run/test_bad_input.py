@@ -139,6 +139,8 @@ def test_an_unreadable_installer(ordinary_user):
         (["--timeout", "nan"], 2, "above zero"),
         (["--install", "--refuse"], 2, "not allowed with"),
         (["--network", "some"], 2, "invalid choice"),
+        (["--give", "ssh-agnet"], 2, ("'ssh-agnet' is no socket that can be given", 'did you mean "ssh-agent"?')),
+        (["--give", "wallet"], 2, "or a path with a slash: ./wallet"),
         (["--as-user", "nobody-of-this-name"], 2, "there is no user 'nobody-of-this-name'"),
         (["--from", "notaurl"], 2, "expected an address such as https://example.org/setup.run; found 'notaurl'"),
         (["--from", "https://"], 2, "expected an address"),

@@ -153,6 +153,7 @@ def _url(text: str) -> str:
 def run(args: argparse.Namespace) -> int:
     if args.keep and args.flag:
         raise UsageError("--keep decides nothing, so it cannot go with a decision", hint="leave one of the two out")
+    _check_sockets(args.give)
     _check_outputs(args)
     with for_a_document(wanted=args.json == "-") as print_document:
         return _run(args, print_document)
@@ -252,6 +253,21 @@ def _complain_of(failed: Mapping[str, OSError], result: Result) -> int:
     print(f"  the session itself is over: {result.message or 'what was admitted is installed'}", file=sys.stderr)
     no_room = all(error.errno in (errno.ENOSPC, errno.EDQUOT) for error in failed.values())
     return NoRoomError.exit_code if no_room and result.exit_code != 0 else PratiqueError.exit_code
+
+
+def _check_sockets(wanted: Sequence[str]) -> None:
+    """Refuse a mistyped name, which would else be taken for the path of a socket that is not there."""
+    if not wanted:
+        return
+    from pratique.policy.nearest import did_you_mean, listed
+    from pratique.policy.sessionplan import SOCKETS
+
+    for word in wanted:
+        if word not in SOCKETS and "/" not in word:
+            raise UsageError(
+                f"--give: {word!r} is no socket that can be given",
+                hint=did_you_mean(word, SOCKETS) or f"name {listed(SOCKETS)}, or a path with a slash: ./{word}",
+            )
 
 
 def _check_outputs(args: argparse.Namespace) -> None:
