@@ -10,6 +10,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
@@ -115,8 +116,8 @@ BUS = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration
     ],
 )
 def test_a_message_bus(quarantine: Start, short: Path, name: str, variable: str, kind: str) -> None:
-    path, settings = short / "a bus", short / "bus.conf"
-    escaped = str(path).replace(" ", "%20")
+    path, settings = short / "möin bus", short / "bus.conf"
+    escaped = quote(str(path))
     settings.write_text(BUS.format(path=escaped))
     ask = ("dbus-send", kind, "--print-reply", "--dest=org.freedesktop.DBus", "/", "org.freedesktop.DBus.ListNames")
     with started("dbus-daemon", f"--config-file={settings}", "--nofork", until=path.exists):

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import re
 import stat
+import string
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Final
@@ -22,6 +23,8 @@ from pratique.sandbox import linux
 _SYSTEM_BUS: Final = "/run/dbus/system_bus_socket"
 #: `unix:path=PLACE` in a list of D-Bus addresses; PLACE has %-escapes.
 _BUS_PATH: Final = re.compile(r"(?:^|;)unix:(?:[^;]*,)?path=([^,;]+)")
+#: D-Bus specification, "Server Addresses": what need not be escaped.
+_UNESCAPED: Final = frozenset(f"-_/.\\*{string.ascii_letters}{string.digits}".encode())
 _LOCAL_DISPLAY: Final = re.compile(r"(?:unix)?:(\d+)(?:\.\d+)?")
 #: Of these the session has its own, in which nothing of the host's is shown.
 _NEVER_BELOW: Final = ("/proc/", "/sys/", "/dev/")
@@ -114,11 +117,19 @@ def _bus(name: str, variable: str, host: Mapping[str, str], usual: str) -> Given
     if not address:
         path = _socket(usual)
     elif named := _BUS_PATH.search(address):
-        path = _socket(unquote(named[1]))
+        path = _socket(unquote(named[1], errors="surrogateescape"))
     else:
         raise _Lacking(f"{variable}={address} names no path")
-    escaped = "".join(c if c.isalnum() or c in "-_/.\\" else "".join(f"%{b:02x}" for b in os.fsencode(c)) for c in path)
-    return Given(name=name, paths=(path,), environment={variable: f"unix:path={escaped}"})
+    return Given(name=name, paths=(path,), environment={variable: f"unix:path={_escaped(path)}"})
+
+
+def _escaped(path: str) -> str:
+    """As D-Bus has it, which takes letters of ASCII and no others.
+
+    >>> _escaped("/tmp/für dich")
+    '/tmp/f%c3%bcr%20dich'
+    """
+    return "".join(chr(byte) if byte in _UNESCAPED else f"%{byte:02x}" for byte in os.fsencode(path))
 
 
 def _first(*candidates: str) -> str:
