@@ -29,7 +29,32 @@ def test_a_program_that_ends_with_all_its_own_says_nothing(scene):
     assert [note for note in ran.json["notes"] if "left running" in note] == []
 
 
+NAMELESS = """
+import ctypes, os, time
+for number in range({named}):
+    if os.fork() == 0:
+        os.setsid()
+        name = b"" if number < 2 else b"own-%d" % number
+        ctypes.CDLL(None).prctl(15, name, 0, 0, 0)  # PR_SET_NAME
+        time.sleep(100)
+time.sleep(0.5)
+"""
+
+
+@pytest.mark.parametrize(
+    ("named", "told"),
+    [
+        (2, "2 processes that it left running were ended"),
+        (24, "24 processes that it left running were ended: own-10, own-11, own-12, own-13, own-14 and 19 more"),
+    ],
+)
+def test_those_without_a_name_are_counted(scene, named, told):
+    ran = scene.run("--refuse", "--json", scene.python(NAMELESS.format(named=named)))
+    assert [note for note in ran.json["notes"] if "left running" in note] == [told]
+
+
 def test_many_are_counted():
     left = dict.fromkeys("abcdefg", 1) | {"": 40, "worker": 3}
     assert notes(left) == ("50 processes that it left running were ended: worker (3), a, b, c, d and 43 more",)
+    assert notes({"": 3}) == ("3 processes that it left running were ended",)
     assert notes({"x": 1}) == ("1 process that it left running was ended: x",)

@@ -10,7 +10,7 @@ MOST_NAMED: Final = 5
 
 
 def notes(left: Mapping[str, int]) -> tuple[str, ...]:
-    """How many of which name ("": others); () when there was nothing.
+    """How many of which name ("": others, and those without one); () when there was nothing.
 
     >>> notes({"sleep": 1, "bash": 2})
     ('3 processes that it left running were ended: bash (2), sleep',)
@@ -24,6 +24,8 @@ def notes(left: Mapping[str, int]) -> tuple[str, ...]:
         else f"{total} processes that it left running were ended"
     )
     names = sorted((name for name in left if name), key=lambda name: (-left[name], name))
+    if not names:
+        return (what,)
     named = [f"{name} ({left[name]})" if left[name] > 1 else name for name in names[:MOST_NAMED]]
     others = total - sum(left[name] for name in names[:MOST_NAMED])
     return (f"{what}: {', '.join(named)}" + (f" and {others} more" if others else ""),)

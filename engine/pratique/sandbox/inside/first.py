@@ -110,11 +110,11 @@ def _reap(program: int, beside: dict[int, str], report: Reporter) -> None:
                 time.sleep(0.005)
         left = _running(beside)
     companions.end(beside)
-    named = dict(left.most_common(_MOST_NAMED))
-    others = left.total() - sum(named.values())
+    named = Counter(dict(left.most_common(_MOST_NAMED)))
+    named[""] += left.total() - named.total()  # a process may have no name, too
     report.send(
         {
-            "left": {**named, **({"": others} if others else {})},
+            "left": +named,
             "tasks": 0 if beside or lost else _tasks(),
             "lost": lost,
         }
