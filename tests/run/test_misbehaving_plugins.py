@@ -104,6 +104,24 @@ def test_what_one_saw_before_it_failed_counts(scene, plugin, tmp_path):
     assert ran.json["verdict"]["total"] == 30.0
 
 
+@pytest.mark.parametrize("fields", ["", "outcome='denied'", "outcome='pretended'"])
+def test_events_of_any_kind_may_lack_their_fields(scene, plugin, tmp_path, fields):
+    env = plugin(
+        "from pratique import Event, hookimpl\nfrom pratique.events import STANDARD_KINDS\n\n"
+        "@hookimpl\ndef event_kinds():\n    return list(STANDARD_KINDS)\n\n"
+        "@hookimpl\ndef observe(session):\n    for kind in STANDARD_KINDS:\n"
+        f"        if {bool(fields)} <= ('outcome' in kind.fields):\n            yield Event(kind.name, {fields})\n"
+        "    yield Event('net.listen', address='192.0.2.7')\n"
+    )
+    ran = scene.run("--refuse", "--json", "--record", tmp_path / "x.rec", scene.script(EVIL), env=env)
+    assert ran.code == 10, ran.err
+    [bad] = [one for one in ran.json["observers"] if one["name"] == "bad"]
+    assert (bad["state"], bad["error"]) == ("ok", "")
+    assert "waited to be connected to, at 192.0.2.7" in ran.json["notes"]
+    assert scene.pratique("show", "--details", ran.json["id"]).code == 0
+    assert scene.pratique("replay", tmp_path / "x.rec").code == 10
+
+
 @pytest.mark.parametrize(
     ("hook", "budget"),
     [
