@@ -113,6 +113,7 @@ def test_one_interrupt_is_the_installer_s_two_are_ours(scene, attend):
     child.expect_exact("interrupted; nothing was committed")
     assert ends(child) == 130
     assert scene.left() == []
+    assert WENT_ON not in report(scene)["notes"]
 
 
 @pytest.mark.parametrize("after", [0.0, 0.03, 0.06, 0.1, 0.15, 0.2, 0.3, 0.45])
@@ -133,6 +134,7 @@ def test_what_is_typed_before_the_program_is_there_reaches_it(scene, attend):
     assert ends(child) == 11
 
 
+WENT_ON = "Ctrl-C was pressed, and the program went on to its end"
 IGNORES = ("trap 'echo caught' INT", "echo ready", "for i in 1 2 3 4 5 6 7 8; do sleep 0.25; done", "touch ~/new")
 
 
@@ -140,7 +142,7 @@ def test_a_clean_installer_that_goes_on_after_an_interrupt_is_asked_about(scene,
     child = attend("run", scene.script(*IGNORES))
     child.expect_exact("ready")
     child.send("\x03")
-    child.expect_exact("Ctrl-C was pressed, and the program went on to its end")
+    child.expect_exact(WENT_ON)
     child.expect_exact("What shall be done?")
     child.send("r")
     assert ends(child) == 11
@@ -165,13 +167,15 @@ def test_a_ctrl_c_that_is_a_key_like_any_other_interrupts_nothing(scene, attend)
     assert (scene.home / "new").exists()
 
 
-def test_an_interrupt_that_ends_the_installer_installs_nothing(scene, attend):
-    child = attend("run", "--install", scene.script("touch ~/new", "echo ready", "exec sleep 100"))
+@pytest.mark.parametrize("last", ["exec sleep 100", "sleep 100; exit 3"])
+def test_an_interrupt_that_ends_the_installer_installs_nothing(scene, attend, last):
+    child = attend("run", "--install", scene.script("touch ~/new", "echo ready", last))
     child.expect_exact("ready")
     child.send("\x03")
     child.expect_exact("interrupted; nothing was committed")
     assert ends(child) == 130
     assert scene.left() == []
+    assert WENT_ON not in report(scene)["notes"]
 
 
 CURSES = """

@@ -32,6 +32,8 @@ from pratique.subject import Subject
 #: Characters of the installer's output kept in the recording.
 MOST_OUTPUT = 16 * 1024
 _OF_CALLS = "syscalls"  # who tells of calls
+#: The exit status of a program that Ctrl-C ended; and of a shell whose child it ended.
+_BY_CTRL_C = (-signal.SIGINT, 128 + signal.SIGINT)
 _WENT_ON = "Ctrl-C was pressed, and the program went on to its end"
 
 
@@ -153,7 +155,7 @@ def watch(
             *outcomes.notes(merged.events, whose.processes, host.vocabulary()),
             *probes.notes(merged.events, whose.processes),
             *rights.notes(merged.events),
-            *([_WENT_ON] if ended.stopping else ()),
+            *([_WENT_ON] if ended.stopping and _by_itself(ended) else ()),
             *blind,
         ),
         ended=_how(ended, options),
@@ -189,6 +191,12 @@ def _open(network: NetworkRule) -> tuple[str, ...]:
     return ()
 
 
+def _by_itself(ended: Ended) -> bool:
+    """Whether the program came to an end of its own: neither we nor a signal ended it, nor Ctrl-C in a child of it."""
+    status = ended.exit_status
+    return not ended.interrupted and status is not None and status >= 0 and status not in _BY_CTRL_C
+
+
 def _how(ended: Ended, options: Options) -> Literal["completed", "deadline", "interrupted"]:
     """A program that Ctrl-C ended was interrupted by the person, though they interrupted the program and not us.
 
@@ -196,7 +204,7 @@ def _how(ended: Ended, options: Options) -> Literal["completed", "deadline", "in
     """
     if ended.timed_out:
         return "deadline"
-    by_the_person = options.attended and ended.exit_status in (-signal.SIGINT, 128 + signal.SIGINT)
+    by_the_person = options.attended and ended.exit_status in _BY_CTRL_C
     by_the_person |= ended.stopping and options.flag is not None and not options.keep
     return "interrupted" if ended.interrupted or by_the_person else "completed"
 
