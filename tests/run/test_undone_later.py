@@ -13,6 +13,7 @@ import pytest
 from own_root import OwnRoot
 
 NEW, OTHER, NEEDY = "pratique-sample-new", "pratique-sample-other", "pratique-sample-needy"
+STATUS = "/var/lib/dpkg/status"
 NO_MIRRORS = ("-o", "Dir::Etc::SourceList=/dev/null", "-o", "Dir::Etc::SourceParts=/dev/null")
 
 PRATIQUE = (sys.executable, "-m", "pratique.cli.main")
@@ -97,6 +98,29 @@ def test_an_older_version_that_would_come_back_stands_in_the_way_of_who_needs_th
     own_root.run("dpkg", "--purge", NEEDY)
     own_root.pratique("undo", session)
     own_root.run("apt-get", "check")
+
+
+@pytest.mark.root
+def test_where_nobody_can_tell_who_needs_what_goes_it_is_said_and_undone_anyway(own_root, package):
+    session = installed(own_root, package(NEW))
+    own_root.run("mv", STATUS, f"{STATUS}-away")
+    own_root.run("mkdir", STATUS)
+    refused = own_root.run(*PRATIQUE, "undo", session, code=5)
+    assert f"nothing was undone:\n  which ones cannot be told: {STATUS}: is a directory\n" in refused.stderr
+    assert f"  {STATUS}: was changed\n" in refused.stderr
+    done = own_root.pratique("undo", "--anyway", session)
+    assert f"\n  broken by that: which ones cannot be told: {STATUS}: is a directory\n" in done
+    assert not own_root.run("ls", f"/opt/{NEW}", code=None).stdout
+
+
+@pytest.mark.root
+def test_without_dpkgs_records_nobody_is_known_to_need_what_goes(own_root, package):
+    session = installed(own_root, package(NEW))
+    own_root.run("rm", STATUS)
+    refused = own_root.run(*PRATIQUE, "undo", session, code=5)
+    assert f"this was changed since it was installed; nothing was undone:\n  {STATUS}: was removed\n" in refused.stderr
+    assert "broken" not in own_root.pratique("undo", "--anyway", session)
+    assert not own_root.run("ls", f"/opt/{NEW}", code=None).stdout
 
 
 def outside(scene, *words: str | os.PathLike[str]) -> None:

@@ -8,15 +8,27 @@ from functools import cache
 from pathlib import Path
 
 from pratique.meaning.relations import STATUS, Relations, broken
-from pratique.sandbox.journal import Journal
+from pratique.sandbox.journal import Change, Journal
 
 
 def complaints(done: Journal) -> tuple[str, ...]:
-    """What would be wrong with which package once it is undone, a sentence each. Raises `OSError`."""
+    """What would be wrong with which package once it is undone, a sentence each; or the one that nobody can tell."""
     change = next((change for change in done.changes if change.path == STATUS), None)
     if change is None or not change.installed or not change.saved:
         return ()
-    status = Path(STATUS).read_bytes()
+    try:
+        return _found(done, change)
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        return (f"which ones cannot be told: {error.filename or STATUS}: {reason}",)
+
+
+def _found(done: Journal, change: Change) -> tuple[str, ...]:
+    """Raises `OSError`."""
+    try:
+        status = Path(STATUS).read_bytes()
+    except FileNotFoundError:
+        return ()  # no package is known of, so none can be broken
     put = (done.directory / change.installed).read_bytes()
     if status == put:
         return ()  # it will be as it was, whatever that was
