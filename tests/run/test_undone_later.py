@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import pexpect
 import pytest
 from own_root import OwnRoot
 
@@ -98,6 +99,37 @@ def test_an_older_version_that_would_come_back_stands_in_the_way_of_who_needs_th
     own_root.run("dpkg", "--purge", NEEDY)
     own_root.pratique("undo", session)
     own_root.run("apt-get", "check")
+
+
+def program(place: Path, *lines: str) -> Path:
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.write_text("\n".join(("#!/bin/sh", *lines, "")))
+    place.chmod(0o755)
+    return place
+
+
+@pytest.mark.root
+def test_versions_are_compared_by_the_machine_s_dpkg_and_somebody_waiting_for_it_is_shown_that(
+    own_root, package, tmp_path
+):
+    """Not by one that the caller's PATH leads to: undo runs as root."""
+    own_root.run("dpkg", "--install", package(NEW, version="1.9"))
+    session = installed(own_root, package(NEW, version="1.10"))
+    own_root.run("dpkg", "--install", package(NEEDY, f"Depends: {NEW} (>= 1.10)"))
+    theirs = program(tmp_path / "bin" / "dpkg", f'echo "$@" >> {tmp_path}/asked')
+    path = {"PATH": f"{theirs.parent}:{os.environ['PATH']}"}
+    refused = own_root.run(*PRATIQUE, "undo", session, code=5, env=path)
+    assert f"  {NEEDY} needs {NEW} (>= 1.10)\n  take" in refused.stderr
+    asked = tmp_path / "asked"
+    assert "--compare-versions" not in (asked.read_text() if asked.exists() else "")
+    own_root.run("cp", program(tmp_path / "slow", "sleep 1.5", 'exec /usr/bin/dpkg "$@"'), "/usr/local/bin/dpkg")
+    with own_root.copy() as inside:
+        first, *words = inside(*PRATIQUE, "undo", session)
+        child = pexpect.spawn(first, words, encoding="utf-8", timeout=30)
+        child.expect_exact("pratique: putting back what was there, 1 s")
+        child.expect_exact("nothing was undone")
+        child.expect(pexpect.EOF)
+        child.close()
 
 
 @pytest.mark.root

@@ -73,9 +73,9 @@ def _undo(beginning: str, anyway: bool, as_json: bool) -> int:
     place = places.sessions() / session
     with one_at_a_time():
         journal = installed(place, session)
-        complaints = depended_on.complaints(journal)
         follow = afterwards.asked_for(host, (change.path for change in journal.changes))
         with working("putting back what was there"):
+            complaints = depended_on.complaints(journal)
             done = undo(
                 place, session, anyway=anyway, rebuilt=afterwards.rebuilt(follow), may_stay=staying.may_stay(host),
                 complaints=complaints,

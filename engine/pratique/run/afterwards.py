@@ -15,7 +15,8 @@ from pratique.host import Host
 
 #: Seconds one command may take.
 BUDGET: Final = 60.0
-_ENVIRONMENT: Final = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8"}
+#: Of the machine's own programs, whoever calls us: a command of ours may run as root.
+ENVIRONMENT: Final = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8"}
 
 
 def asked_for(host: Host, paths: Iterable[str]) -> tuple[AfterCommit, ...]:
@@ -41,7 +42,7 @@ def _run(one: AfterCommit) -> str:
     name = " ".join(one.command)
     try:
         done = subprocess.run(
-            one.command, env={**_ENVIRONMENT, "HOME": os.environ.get("HOME", "/")}, cwd="/", stdin=subprocess.DEVNULL,
+            one.command, env={**ENVIRONMENT, "HOME": os.environ.get("HOME", "/")}, cwd="/", stdin=subprocess.DEVNULL,
             capture_output=True, text=True, errors="replace", timeout=BUDGET, check=False, start_new_session=True,
         )  # fmt: skip
     except subprocess.TimeoutExpired:

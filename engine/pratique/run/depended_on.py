@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 
 from pratique.meaning.relations import STATUS, Relations, broken
+from pratique.run import afterwards
 from pratique.sandbox.journal import Change, Journal
 
 
@@ -54,5 +55,6 @@ def _version(fields: Mapping[str, str] | None) -> str:
 @cache
 def _compare(version: str, relation: str, other: str) -> bool:
     """As dpkg orders versions."""
-    done = subprocess.run(["dpkg", "--compare-versions", version, relation, other], check=False, capture_output=True)
+    words = ["dpkg", "--compare-versions", version, relation, other]
+    done = subprocess.run(words, env=afterwards.ENVIRONMENT, stdin=subprocess.DEVNULL, capture_output=True, check=False)
     return done.returncode == 0
