@@ -10,6 +10,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import pytest
@@ -21,9 +22,11 @@ from pratique.sandbox.quarantine import Quarantine
 Start = Callable[..., Quarantine]
 
 
-def said_by(start: Start, *command: str, give: tuple[Given, ...] = ()) -> tuple[int | None, str, Quarantine]:
+def said_by(
+    start: Start, *command: str, give: tuple[Given, ...] = (), **settings: Any
+) -> tuple[int | None, str, Quarantine]:
     said: list[bytes] = []
-    one = start(*command, given=give)
+    one = start(*command, given=give, **settings)
     ended = one.run(on_output=lambda data, _: said.append(data))
     return ended.exit_status, b"".join(said).decode(), one
 
@@ -74,6 +77,7 @@ def test_an_agent_for_keys_answers_where_it_is_given_and_nowhere_else(quarantine
         gives = found("ssh-agent", host, short)
         status, said, one = said_by(quarantine, "ssh-add", "-l", give=gives)
         assert (status, said.split()[-2:]) == (0, ["ours", "(ED25519)"])
+        assert one.given == (f"ssh-agent: {path}",)
         told = [event.fields["path"] for event in one.calls() if event.kind == "socket.connect"]
         assert told == [str(path)]
         status, said, _ = said_by(quarantine, "ssh-add", "-l")
@@ -136,7 +140,7 @@ def test_a_display(quarantine: Start, short: Path) -> None:
     with started("Xvfb", f":{number}", "-screen", "0", "320x200x24", "-nolisten", "tcp", until=path.exists):
         host = {"DISPLAY": f":{number}.0", "XAUTHORITY": str(key)}
         gives = found("display", host, short)
-        assert gives[0].paths == (str(path), str(key))
+        assert [one.path for one in gives] == [str(path), str(key)]
         status, said, _ = said_by(quarantine, "xdpyinfo", give=gives)
         assert status == 0, said
         assert "320x200 pixels" in said
@@ -163,13 +167,51 @@ def test_what_is_not_there_is_said(name: str, host: dict[str, str], why: str, tm
     assert note.endswith(why)
 
 
-def test_one_that_the_quarantine_has_no_place_for_is_said(quarantine: Start, short: Path) -> None:
-    path = short / "one"
-    with socket.socket(socket.AF_UNIX) as server:
-        server.bind(str(path))
-        gives = found(str(path), {}, short)
-        one = quarantine("true", given=gives, hide=(f"{short}/**",))
-        one.run(on_output=lambda *_: None)
-        assert [note for note in one.notes if "was to be given" in note] == [
-            f"{path} was to be given, and is not: {path} has no place in the quarantine"
-        ]
+@pytest.fixture
+def no_place(short: Path) -> Iterator[Path]:
+    """A directory that is not in the quarantine where all of `short` is hidden: no single overlay can hide that."""
+    place = short / "in"
+    place.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "no_place", place], check=True)
+    yield place
+    subprocess.run(["umount", place], check=True)
+
+
+@contextlib.contextmanager
+def listening(*paths: Path) -> Iterator[None]:
+    with contextlib.ExitStack() as stack:
+        for path in paths:
+            stack.enter_context(socket.socket(socket.AF_UNIX)).bind(str(path))
+            stack.callback(path.unlink)
+        yield
+
+
+@pytest.mark.root
+def test_one_that_the_quarantine_has_no_place_for_is_said_and_nothing_leads_to_it(
+    quarantine: Start, short: Path, no_place: Path
+) -> None:
+    path = no_place / "one"
+    with listening(path):
+        gives = found("ssh-agent", {"SSH_AUTH_SOCK": str(path)}, short)
+        _, said, one = said_by(quarantine, "env", give=gives, hide=(f"{short}/**",))
+    assert [note for note in one.notes if "was to be given" in note] == [
+        f"ssh-agent: {path} was to be given, and is not: it has no place in the quarantine"
+    ]
+    assert one.given == ()
+    assert "SSH_AUTH_SOCK" not in said
+
+
+@pytest.mark.root
+def test_of_a_display_what_has_a_place_is_given(quarantine: Start, short: Path, no_place: Path) -> None:
+    number = next(n for n in range(200, 300) if not os.path.lexists(f"/tmp/.X11-unix/X{n}"))
+    wayland, x11 = no_place / "wayland-0", Path(f"/tmp/.X11-unix/X{number}")
+    x11.parent.mkdir(mode=0o1777, exist_ok=True)
+    with listening(wayland, x11):
+        gives = found("display", {"WAYLAND_DISPLAY": str(wayland), "DISPLAY": f":{number}"}, short)
+        _, said, one = said_by(quarantine, "env", give=gives, hide=(f"{short}/**",))
+    assert [note for note in one.notes if "was to be given" in note] == [
+        f"display: {wayland} was to be given, and is not: it has no place in the quarantine"
+    ]
+    assert one.given == (f"display: {x11}",)
+    assert f"DISPLAY=:{number}\n" in said
+    assert "WAYLAND" not in said

@@ -145,7 +145,7 @@ def watch(
         screens=_screens(ended),
         observers=runs,
         coverage=coverage(ended, merged.events),
-        open=(*_open(network), *(one.described for one in gives)),
+        open=(*_open(network), *quarantine.given),
         notes=(
             *lacking,
             *quarantine.notes,

@@ -69,6 +69,7 @@ class Conductor:
         self._failure: dict[str, Any] | None = None
         self._keys = Keyboard()
         self.notes: list[str] = []
+        self.given: tuple[str, ...] = ()  # in words, what of the person's the program can connect to
         self._selector = selectors.DefaultSelector()
         self._owned: list[int] = []
         self._watched: dict[int, Hidden] = {}
@@ -164,6 +165,7 @@ class Conductor:
         if "ready" not in message:
             raise _failed(message or {"failed": "start", "errno": 0, "text": "it ended without a word"}, self._job)
         self.notes = message["notes"]
+        self.given = tuple(message["given"])
         pairs = zip(message["ready"], (*self._job.stand_ins, *self._job.covered), strict=True)
         self._watched = {number: one for number, one in pairs if number >= 0}
         if missed := message["ready"].count(-1):

@@ -11,7 +11,7 @@ import os
 import re
 import stat
 import string
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Final
 from urllib.parse import unquote
@@ -31,15 +31,15 @@ _NEVER_BELOW: Final = ("/proc/", "/sys/", "/dev/")
 
 
 class Given(msgspec.Struct, frozen=True, kw_only=True):
-    """One thing that is given: what it is called, what is mounted for it, and the variables that lead to it."""
+    """One path that is given: what it is called, and the variables that lead to it."""
 
     name: str
-    paths: tuple[str, ...]  # on the host, links resolved; the socket first
+    path: str  # on the host, links resolved
     environment: dict[str, str] = {}
 
     @property
     def described(self) -> str:
-        return self.paths[0] if self.name == self.paths[0] else f"{self.name}: {self.paths[0]}"
+        return self.path if self.name == self.path else f"{self.name}: {self.path}"
 
 
 class _Lacking(Exception):
@@ -49,67 +49,70 @@ class _Lacking(Exception):
 def find(
     wanted: Iterable[str], host: Mapping[str, str], *, home: str, uid: int
 ) -> tuple[tuple[Given, ...], tuple[str, ...]]:
-    """What of the `wanted` names and paths this machine has, and in words what it has not.
+    """What of the `wanted` names and paths this machine has, and in words what it has not. A name may mean several.
 
     `host`: the caller's environment, which says where. `home`, `uid`: of whom the program runs as.
     """
-    found, notes = [], []
+    found: list[Given] = []
+    notes = []
     for name in dict.fromkeys(wanted):
         try:
-            found.append(_find(name, host, home, uid))
+            found += _find(name, host, home, uid)
         except _Lacking as lacking:
             notes.append(f"{name} was to be given, and is not: {lacking}")
     return tuple(found), tuple(notes)
 
 
-def _find(name: str, host: Mapping[str, str], home: str, uid: int) -> Given:
+def _find(name: str, host: Mapping[str, str], home: str, uid: int) -> tuple[Given, ...]:
     match name:
         case "display":
             return _display(host, home, uid)
         case "session-bus":
-            return _bus(name, "DBUS_SESSION_BUS_ADDRESS", host, f"/run/user/{uid}/bus")
+            return (_bus(name, "DBUS_SESSION_BUS_ADDRESS", host, f"/run/user/{uid}/bus"),)
         case "system-bus":
-            return _bus(name, "DBUS_SYSTEM_BUS_ADDRESS", host, _SYSTEM_BUS)
+            return (_bus(name, "DBUS_SYSTEM_BUS_ADDRESS", host, _SYSTEM_BUS),)
         case "ssh-agent":
             agent = host.get("SSH_AUTH_SOCK")
             if not agent:
                 raise _Lacking("SSH_AUTH_SOCK is not set")
             path = _socket(agent)
-            return Given(name=name, paths=(path,), environment={"SSH_AUTH_SOCK": path})
+            return (Given(name=name, path=path, environment={"SSH_AUTH_SOCK": path}),)
         case "gpg-agent":
-            return Given(name=name, paths=(_first(f"/run/user/{uid}/gnupg/S.gpg-agent", f"{home}/.gnupg/S.gpg-agent"),))
+            return (Given(name=name, path=_first(f"/run/user/{uid}/gnupg/S.gpg-agent", f"{home}/.gnupg/S.gpg-agent")),)
         case _:
             path = _socket(name)
-            return Given(name=path, paths=(path,))
+            return (Given(name=path, path=path),)
 
 
-def _display(host: Mapping[str, str], home: str, uid: int) -> Given:
+def _display(host: Mapping[str, str], home: str, uid: int) -> tuple[Given, ...]:
     """Wayland's where there is one, X11's too where that is local, with the key to it."""
-    paths: list[str] = []
-    environment = {}
+    found: list[Given] = []
     lacking = "neither WAYLAND_DISPLAY nor DISPLAY is set"
     if wayland := host.get("WAYLAND_DISPLAY"):
         try:
-            paths.append(_socket(os.path.join(host.get("XDG_RUNTIME_DIR") or f"/run/user/{uid}", wayland)))  # noqa: PTH118
-            environment["WAYLAND_DISPLAY"] = paths[0]
+            path = _socket(os.path.join(host.get("XDG_RUNTIME_DIR") or f"/run/user/{uid}", wayland))  # noqa: PTH118
+            found.append(Given(name="display", path=path, environment={"WAYLAND_DISPLAY": path}))
         except _Lacking as error:
             lacking = str(error)
     if display := host.get("DISPLAY"):
-        local = _LOCAL_DISPLAY.fullmatch(display)
         try:
-            if local is None:
-                raise _Lacking(f"DISPLAY={display} is not on this machine")
-            paths.append(_socket(f"/tmp/.X11-unix/X{local[1]}"))  # noqa: S108  # where X servers listen
-            environment["DISPLAY"] = display
-            key = os.path.realpath(host.get("XAUTHORITY") or f"{home}/.Xauthority")
-            if Path(key).is_file():
-                paths.append(key)
-                environment["XAUTHORITY"] = key
+            found += _x11(display, host, home)
         except _Lacking as error:
             lacking = str(error)
-    if not paths:
+    if not found:
         raise _Lacking(lacking)
-    return Given(name="display", paths=tuple(paths), environment=environment)
+    return tuple(found)
+
+
+def _x11(display: str, host: Mapping[str, str], home: str) -> Iterator[Given]:
+    local = _LOCAL_DISPLAY.fullmatch(display)
+    if local is None:
+        raise _Lacking(f"DISPLAY={display} is not on this machine")
+    path = _socket(f"/tmp/.X11-unix/X{local[1]}")  # noqa: S108  # where X servers listen
+    yield Given(name="display", path=path, environment={"DISPLAY": display})
+    key = os.path.realpath(host.get("XAUTHORITY") or f"{home}/.Xauthority")
+    if Path(key).is_file():
+        yield Given(name="display", path=key, environment={"XAUTHORITY": key})
 
 
 def _bus(name: str, variable: str, host: Mapping[str, str], usual: str) -> Given:
@@ -120,7 +123,7 @@ def _bus(name: str, variable: str, host: Mapping[str, str], usual: str) -> Given
         path = _socket(unquote(named[1], errors="surrogateescape"))
     else:
         raise _Lacking(f"{variable}={address} names no path")
-    return Given(name=name, paths=(path,), environment={variable: f"unix:path={_escaped(path)}"})
+    return Given(name=name, path=path, environment={variable: f"unix:path={_escaped(path)}"})
 
 
 def _escaped(path: str) -> str:
@@ -155,20 +158,25 @@ def _socket(path: str) -> str:
     return real
 
 
-def mount(root: Path, given: Iterable[Given]) -> list[str]:
-    """Put them in place below a session's root; in words, what could not be.
+def mount(root: Path, given: Iterable[Given]) -> tuple[tuple[Given, ...], list[str]]:
+    """Put them in place below a session's root: those that could be, and in words those that could not.
 
     Raises `OSError` for a mount that the kernel refuses.
     """
-    notes = []
+    mounted, notes = [], []
     for one in given:
-        for path in one.paths:
-            target = root / path[1:]
-            if path.startswith("/run/"):  # the session's own, and empty
-                target.parent.mkdir(parents=True, exist_ok=True, mode=0o755)
-                target.touch(mode=0o600)
-            if target.is_symlink() or not target.exists():
-                notes.append(f"{one.name} was to be given, and is not: {path} has no place in the quarantine")
-                break
-            linux.bind(path, str(target), read_only=True)
-    return notes
+        target = root / one.path[1:]
+        if one.path.startswith("/run/"):  # the session's own, and empty
+            target.parent.mkdir(parents=True, exist_ok=True, mode=0o755)
+            target.touch(mode=0o600)
+        if target.is_symlink() or not target.exists():
+            notes.append(f"{one.described} was to be given, and is not: it has no place in the quarantine")
+            continue
+        linux.bind(one.path, str(target), read_only=True)
+        mounted.append(one)
+    return tuple(mounted), notes
+
+
+def variables(given: Iterable[Given]) -> dict[str, str]:
+    """Those that lead to what was put in place: one that leads nowhere is not set."""
+    return {name: value for one in given for name, value in one.environment.items()}

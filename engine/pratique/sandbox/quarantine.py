@@ -63,6 +63,7 @@ class Quarantine:
     def __init__(self, spec: Spec) -> None:
         self.spec = spec
         self.notes: tuple[str, ...] = ()  # in words: what is not as it would be on the host
+        self.given: tuple[str, ...] = ()  # in words: what of the person's it could connect to
         self.opened: queue.SimpleQueue[str] = queue.SimpleQueue()  # hidden paths, as they are opened
         self.holds: socket.socket | None = None  # our end of the channel about held processes (see `calls.holding`)
         self._company = Company(())
@@ -147,7 +148,7 @@ class Quarantine:
             (out, out_in), (err, err_in) = os.pipe(), os.pipe()
             readers, writers = (out, err), (out_in, err_in)
         job = Job(
-            spec=msgspec.structs.replace(spec, environment=_environment(spec)),
+            spec=msgspec.structs.replace(spec, environment=without_ways_out(spec.environment)),
             steps=steps,
             layers=kept.layers,
             stand_ins=hidden.stand_ins(overlaid),
@@ -183,6 +184,7 @@ class Quarantine:
                 for descriptor in supervisor_descriptors(job.watching):
                     os.close(descriptor)
                 self.notes = (*self.notes, *self._conductor.notes, *self._company.notes)
+                self.given = self._conductor.given
                 self._company.end(self._conductor.lost)
                 self._conductor = None
 
@@ -207,7 +209,7 @@ class Quarantine:
             deny=spec.deny,
             emulate=spec.emulate,
             stand_ins=frozenset(one.path for one in pretended),
-            given=frozenset(path for one in spec.given for path in one.paths),
+            given=frozenset(one.path for one in spec.given),
             home=spec.home,
             reads=spec.reads,
             hold=spec.hold or self._company.hold,
@@ -365,12 +367,6 @@ def _make_place(place: Path) -> Path:
 def _bounds(spec: Spec) -> cgroups.Bounds:
     memory = spec.memory_limit or os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") * 3 // 4
     return cgroups.Bounds(memory=memory, processes=spec.processes_limit, cpu=spec.cpu_limit)
-
-
-def _environment(spec: Spec) -> dict[str, str]:
-    """What the program sees: nothing that leads out, but to what is given."""
-    given = {name: value for one in spec.given for name, value in one.environment.items()}
-    return without_ways_out(spec.environment) | given
 
 
 def _own_places(spec: Spec) -> tuple[str, ...]:

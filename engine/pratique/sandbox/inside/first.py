@@ -9,13 +9,16 @@ import signal
 import socket
 import time
 from collections import Counter
-from collections.abc import Container
+from collections.abc import Container, Iterable
 from pathlib import Path
 from typing import Final, NoReturn
 
-from pratique.sandbox import cgroups, companions, hidden, linux, privileges
+import msgspec
+
+from pratique.sandbox import cgroups, companions, given, hidden, linux, privileges
 from pratique.sandbox.calls import supervisor
 from pratique.sandbox.calls.opens import mark
+from pratique.sandbox.given import Given
 from pratique.sandbox.inside.job import STARTED, Job, Reporter
 from pratique.sandbox.inside.program import become_program
 from pratique.sandbox.inside.root import build_root
@@ -40,7 +43,8 @@ def be_process_1(job: Job, report: Reporter, keeper: int, link: socket.socket | 
         privileges.spare_from_memory_killer()
         report.step = "companions"
         beside = companions.start(job.seats, mapped=job.mapped)
-        notes = build_root(job, report)
+        built = build_root(job, report)
+        job = _leading_to(built.given, job)
         report.step = "pivot"
         os.chdir(job.spec.place / "root")
         linux.pivot_root_here()
@@ -58,7 +62,8 @@ def be_process_1(job: Job, report: Reporter, keeper: int, link: socket.socket | 
             if not job.mapped:
                 os.fchown(slave, job.spec.uid, -1)
             descriptors.append(controlling)
-        report.send({"ready": numbers, "notes": notes}, tuple(descriptors))
+        told = {"notes": built.notes, "given": [one.described for one in built.given]}
+        report.send({"ready": numbers, **told}, tuple(descriptors))
         for descriptor in descriptors:
             os.close(descriptor)
         report.channel.recv(16)  # until the controller has looked at all that: not a moment of the program is missed
@@ -83,6 +88,12 @@ def be_process_1(job: Job, report: Reporter, keeper: int, link: socket.socket | 
         report.send({"executing": True})
         _reap(program, beside, report)
     os._exit(0)
+
+
+def _leading_to(mounted: Iterable[Given], job: Job) -> Job:
+    """The program is told where to find what it was given, and not where that could not be."""
+    environment = {**job.spec.environment, **given.variables(mounted)}
+    return msgspec.structs.replace(job, spec=msgspec.structs.replace(job.spec, environment=environment))
 
 
 def _reap(program: int, beside: dict[int, str], report: Reporter) -> None:

@@ -6,16 +6,25 @@ import contextlib
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 from pratique.sandbox import furnish, given, hidden, linux, pretending
+from pratique.sandbox.given import Given
 from pratique.sandbox.hidden import Hidden
 from pratique.sandbox.inside.job import Job, Reporter
 from pratique.sandbox.layers import Step, overlay_options, view_options
 from pratique.sandbox.network import wiring
 
 
-def build_root(job: Job, report: Reporter) -> list[str]:
-    """Mount everything below PLACE/root; in words, what could not be as planned."""
+class Built(NamedTuple):
+    """`notes`: in words, what could not be as planned. `given`: what of the person's is there."""
+
+    notes: list[str]
+    given: tuple[Given, ...]
+
+
+def build_root(job: Job, report: Reporter) -> Built:
+    """Mount everything below PLACE/root."""
     report.step = "private mounts"
     linux.mount("none", "/", None, linux.MS_REC | linux.MS_PRIVATE)
     os.chdir(job.spec.place)
@@ -52,11 +61,11 @@ def build_root(job: Job, report: Reporter) -> list[str]:
         report.step = "name server"
         wiring.write_name_server(root)
     report.step = "what is given"
-    notes += given.mount(root, job.spec.given)
+    mounted, lacking = given.mount(root, job.spec.given)
     if job.mapped:
         report.step = "skeleton"
         linux.make_read_only(str(root))
-    return notes
+    return Built([*notes, *lacking], mounted)
 
 
 def _put(step: Step, target: Path, job: Job, stand_ins: bool) -> list[str]:
