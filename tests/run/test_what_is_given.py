@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import agent_of_gnupg
 import pytest
 
 pytestmark = pytest.mark.root
@@ -35,3 +37,19 @@ def test_open_is_what_was_really_given(scene, place, tmp_path):
     assert (given.json["open"], given.json["notes"]) == ([str(path)], [])
     assert lacking.json["open"] == []
     assert f"{path} was to be given, and is not: it has no place in the quarantine" in lacking.json["notes"]
+
+
+def test_an_ordinary_user_s_agent_of_gnupg_answers_though_their_home_s_is_hidden(ordinary_user):
+    """The shipped policy hides it; no login of theirs has made a directory for it elsewhere."""
+    home = ordinary_user.home / ".gnupg"
+    home.mkdir(mode=0o700)
+    ordinary_user.own(home)
+    try:
+        with agent_of_gnupg.running(ordinary_user) as answer:
+            words = ("--give", "gpg-agent", "--refuse", "--json", "--", *agent_of_gnupg.ASK)
+            ran = ordinary_user.pratique("run", *words)
+    finally:
+        shutil.rmtree(home)
+    assert ran.json["installer_exit_status"] == 0, ran.err
+    assert answer in ran.err
+    assert ran.json["open"] == [f"gpg-agent: {home}/S.gpg-agent"]

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import agent_of_gnupg
 import pytest
 
 from pratique.sandbox import given
@@ -65,6 +66,17 @@ def started(*command: str, until: Callable[[], bool], environment: dict[str, str
     finally:
         server.terminate()
         server.wait(10)
+
+
+@contextlib.contextmanager
+def listening(*paths: Path) -> Iterator[None]:
+    with contextlib.ExitStack() as stack:
+        for path in paths:
+            server = stack.enter_context(socket.socket(socket.AF_UNIX))
+            server.bind(str(path))
+            server.listen()
+            stack.callback(path.unlink)
+        yield
 
 
 def test_an_agent_for_keys_answers_where_it_is_given_and_nowhere_else(quarantine: Start, short: Path) -> None:
@@ -148,6 +160,82 @@ def test_a_display(quarantine: Start, short: Path) -> None:
         assert status != 0, said
 
 
+@pytest.fixture(params=["of a login", "of none"])
+def gnupg(request: pytest.FixtureRequest, ordinary_user: Any) -> Iterator[Path]:
+    """Where an ordinary user's agent of GnuPG listens: in the directory a login has made for them, or at home."""
+    runtime, home = Path(f"/run/user/{ordinary_user.uid}"), ordinary_user.home / ".gnupg"
+    home.mkdir(mode=0o700)
+    (home / "gpg.conf").write_text("# private\n")
+    ordinary_user.own(home)
+    if request.param == "of a login":
+        runtime.mkdir(mode=0o700, parents=True)
+        ordinary_user.own(runtime)
+    yield (runtime / "gnupg" if runtime.exists() else home) / "S.gpg-agent"
+    for made in (home, runtime):
+        shutil.rmtree(made, ignore_errors=True)
+
+
+@pytest.mark.root
+def test_the_agent_of_gnupg(quarantine: Start, ordinary_user: Any, gnupg: Path) -> None:
+    """Its own programs find it, though they trust no directory that is not the user's alone, and home's is hidden."""
+    home, uid, gid = str(ordinary_user.home), ordinary_user.uid, ordinary_user.gid
+    who: dict[str, Any] = {
+        "home": home, "uid": uid, "gid": gid, "directory": "/", "user": ordinary_user.name, "hide": ("~/.gnupg/**",),
+    }  # fmt: skip
+    with agent_of_gnupg.running(ordinary_user) as answer:
+        gives, notes = given.find(["gpg-agent"], {}, home=home, uid=uid)
+        assert ([one.path for one in gives], notes) == ([str(gnupg)], ())
+        status, said, one = said_by(quarantine, *agent_of_gnupg.ASK, give=gives, **who)
+        assert (status, said) == (0, answer), one.notes
+        assert one.given == (f"gpg-agent: {gnupg}",)
+        told = [event.fields["path"] for event in one.calls() if event.kind == "socket.connect"]
+        assert set(told) == {f"/run/user/{uid}/gnupg/S.gpg-agent"}
+        status, said, _ = said_by(quarantine, *agent_of_gnupg.ASK, **who)
+        assert "OK" not in said
+
+
+def test_one_beneath_a_hidden_directory_is_given_and_nothing_else_of_it(quarantine: Start, short: Path) -> None:
+    (short / "sub").mkdir()
+    (short / "sub/secret").write_text("secret")
+    path = short / "sub/one"
+    ask = (
+        f"import os, socket; socket.socket(socket.AF_UNIX).connect({str(path)!r}); "
+        f"print(sorted(os.listdir({str(path.parent)!r})), open({str(path.parent / 'secret')!r}).read())"
+    )
+    with listening(path):
+        gives = found(str(path), {}, short)
+        status, said, one = said_by(quarantine, "/usr/bin/python3", "-c", ask, give=gives, hide=(f"{short}/**",))
+    assert (status, said) == (0, "['one', 'secret'] \n"), one.notes
+    assert (one.given, list(one.effects())) == ((str(path),), [])
+
+
+@pytest.mark.root
+def test_directories_of_its_place_are_as_on_the_host_whatever_the_caller_s_umask(
+    quarantine: Start, ordinary_user: Any
+) -> None:
+    own, everybody_s = Path(f"/run/user/{ordinary_user.uid}"), Path(f"/run/pratique-test-{os.getpid()}")
+    paths = (own / "deep/deeper/one", everybody_s / "deep/one")
+    for path in paths:
+        path.parent.mkdir(parents=True)
+    before = os.umask(0o077)
+    try:
+        with listening(*paths):
+            gives = tuple(one for path in paths for one in found(str(path), {}, own))
+            look = ("stat", "-c", "%n %a %u", *(str(above) for path in paths for above in list(path.parents)[:-2]))
+            who = {"uid": ordinary_user.uid, "gid": ordinary_user.gid, "directory": "/"}
+            status, said, _ = said_by(quarantine, *look, give=gives, **who)
+    finally:
+        os.umask(before)
+        for place in (own, everybody_s):
+            shutil.rmtree(place)
+    assert status == 0, said
+    uid = ordinary_user.uid
+    assert said.splitlines() == [
+        f"{own}/deep/deeper 700 {uid}", f"{own}/deep 700 {uid}", f"{own} 700 {uid}", "/run/user 755 0",
+        f"{everybody_s}/deep 755 0", f"{everybody_s} 755 0",
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("name", "host", "why"),
     [
@@ -175,15 +263,6 @@ def no_place(short: Path) -> Iterator[Path]:
     subprocess.run(["mount", "-t", "tmpfs", "no_place", place], check=True)
     yield place
     subprocess.run(["umount", place], check=True)
-
-
-@contextlib.contextmanager
-def listening(*paths: Path) -> Iterator[None]:
-    with contextlib.ExitStack() as stack:
-        for path in paths:
-            stack.enter_context(socket.socket(socket.AF_UNIX)).bind(str(path))
-            stack.callback(path.unlink)
-        yield
 
 
 @pytest.mark.root

@@ -1,8 +1,9 @@
 """Sockets of the person's that a session is given on purpose: the display, a message bus, an agent for keys.
 
-None is there otherwise. What is given stands where it stands on the host, mounted read-only: it can be connected to and
-not replaced. The variables that name it are passed on. Only sockets with a path can be given: abstract ones belong to a
-network name space, and the session has its own.
+None is there otherwise. What is given stands where it stands on the host, or where programs of the session look for it,
+mounted read-only: it can be connected to and not replaced. It is there though its place be hidden. The variables that
+name it are passed on. Only sockets with a path can be given: abstract ones belong to a network name space, and the
+session has its own.
 """
 
 from __future__ import annotations
@@ -35,7 +36,13 @@ class Given(msgspec.Struct, frozen=True, kw_only=True):
 
     name: str
     path: str  # on the host, links resolved
+    elsewhere: str = ""  # in the session, where that is another path
     environment: dict[str, str] = {}
+
+    @property
+    def place(self) -> str:
+        """Where it stands in the session."""
+        return self.elsewhere or self.path
 
     @property
     def described(self) -> str:
@@ -78,7 +85,9 @@ def _find(name: str, host: Mapping[str, str], home: str, uid: int) -> tuple[Give
             path = _socket(agent)
             return (Given(name=name, path=path, environment={"SSH_AUTH_SOCK": path}),)
         case "gpg-agent":
-            return (Given(name=name, path=_first(f"/run/user/{uid}/gnupg/S.gpg-agent", f"{home}/.gnupg/S.gpg-agent")),)
+            # Every session has a /run/user/UID, and GnuPG looks nowhere else where there is one.
+            usual = f"/run/user/{uid}/gnupg/S.gpg-agent"
+            return (Given(name=name, path=_first(usual, f"{home}/.gnupg/S.gpg-agent"), elsewhere=usual),)
         case _:
             path = _socket(name)
             return (Given(name=path, path=path),)
@@ -158,23 +167,42 @@ def _socket(path: str) -> str:
     return real
 
 
-def mount(root: Path, given: Iterable[Given]) -> tuple[tuple[Given, ...], list[str]]:
-    """Put them in place below a session's root: those that could be, and in words those that could not.
+def mount(root: Path, given: Iterable[Given], *, uid: int, gid: int) -> tuple[tuple[Given, ...], list[str]]:
+    """Put them in place below the root of that user's session: those that could be, and in words those that could not.
 
     Raises `OSError` for a mount that the kernel refuses.
     """
     mounted, notes = [], []
     for one in given:
-        target = root / one.path[1:]
-        if one.path.startswith("/run/"):  # the session's own, and empty
-            target.parent.mkdir(parents=True, exist_ok=True, mode=0o755)
-            target.touch(mode=0o600)
+        target = root / one.place[1:]
+        if one.place.startswith("/run/"):  # the session's own, and empty
+            _make_place(root, one.place, uid, gid)
         if target.is_symlink() or not target.exists():
             notes.append(f"{one.described} was to be given, and is not: it has no place in the quarantine")
             continue
         linux.bind(one.path, str(target), read_only=True)
         mounted.append(one)
     return tuple(mounted), notes
+
+
+def _make_place(root: Path, path: str, uid: int, gid: int) -> None:
+    """A file to mount on. Directories are as on the host: what is below a user's is the user's and nobody else's.
+
+    GnuPG would not use one that is not.
+    """
+    own = Path(f"/run/user/{uid}")
+    umask = os.umask(0)  # the caller's is for the caller's files
+    try:
+        for above in reversed(Path(path).parents):
+            directory = root / str(above)[1:]
+            if directory.is_dir():
+                continue
+            directory.mkdir(0o700 if own in above.parents else 0o755)
+            if own in above.parents and os.geteuid() == 0 and uid:
+                os.chown(directory, uid, gid)
+        (root / path[1:]).touch(0o600)
+    finally:
+        os.umask(umask)
 
 
 def variables(given: Iterable[Given]) -> dict[str, str]:

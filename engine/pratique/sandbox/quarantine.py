@@ -142,6 +142,7 @@ class Quarantine:
         pretended = tuple(one for one in self._to_pretend(mapped) if layers.in_one_layer(one.path, steps))
         kept = self._prepare(mapped, layers.layers(steps), pretended)
         overlaid = [one for one in kept.hidden if layers.in_one_layer(one.path, steps)]
+        given = [one.place for one in spec.given]  # whoever asks for one wants it, though it be hidden
         readers: tuple[int, int] | None = None
         writers: tuple[int, int] | None = None
         if not spec.attended:
@@ -151,8 +152,9 @@ class Quarantine:
             spec=msgspec.structs.replace(spec, environment=without_ways_out(spec.environment)),
             steps=steps,
             layers=kept.layers,
-            stand_ins=hidden.stand_ins(overlaid),
-            covered=tuple(one for one in kept.hidden if one not in overlaid),
+            stand_ins=tuple(one for one in hidden.stand_ins(overlaid) if one.path not in given),
+            let_through=tuple(Hidden(path, False) for path in given if hidden.is_hidden(path, overlaid)),
+            covered=tuple(one for one in kept.hidden if one not in overlaid and one.path not in given),
             mapped=mapped,
             largest_file=room.largest_file(),
             output=writers,
@@ -209,7 +211,7 @@ class Quarantine:
             deny=spec.deny,
             emulate=spec.emulate,
             stand_ins=frozenset(one.path for one in pretended),
-            given=frozenset(one.path for one in spec.given),
+            given=frozenset(one.place for one in spec.given),
             home=spec.home,
             reads=spec.reads,
             hold=spec.hold or self._company.hold,

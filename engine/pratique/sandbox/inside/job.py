@@ -30,6 +30,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     steps: tuple[Step, ...]
     layers: tuple[Layer, ...]
     stand_ins: tuple[Hidden, ...]  # within overlays
+    let_through: tuple[Hidden, ...] = ()  # given though hidden: to be mounted on a stand-in
     covered: tuple[Hidden, ...]  # hidden paths no single overlay can hide
     mapped: bool  # in a user name space of its own
     largest_file: int  # bytes

@@ -30,11 +30,11 @@ def build_root(job: Job, report: Reporter) -> Built:
     os.chdir(job.spec.place)
     root = job.spec.place / "root"
     used: frozenset[int] = frozenset()
-    if job.stand_ins or job.covered or job.pretended:
+    if job.stand_ins or job.covered or job.pretended or job.let_through:
         report.step = "stand-ins"
         furnish.tmpfs(Path("stand-ins"), 0o700, "64m")
-        programs = tuple(Hidden(one.path, False) for one in job.pretended)
-        used = hidden.build(Path("stand-ins"), (*job.stand_ins, *programs), job.layers, mapped=job.mapped)
+        wanted = (*job.stand_ins, *(Hidden(one.path, False) for one in job.pretended), *job.let_through)
+        used = hidden.build(Path("stand-ins"), wanted, job.layers, mapped=job.mapped)
         pretending.fill(Path("stand-ins"), job.pretended, job.layers)
     if job.mapped:
         report.step = "skeleton"
@@ -61,7 +61,7 @@ def build_root(job: Job, report: Reporter) -> Built:
         report.step = "name server"
         wiring.write_name_server(root)
     report.step = "what is given"
-    mounted, lacking = given.mount(root, job.spec.given)
+    mounted, lacking = given.mount(root, job.spec.given, uid=job.spec.uid, gid=job.spec.gid)
     if job.mapped:
         report.step = "skeleton"
         linux.make_read_only(str(root))
