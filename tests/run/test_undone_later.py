@@ -226,3 +226,34 @@ def test_directories_that_all_share_stay_with_what_others_put_there(scene):
     assert {path for paths in stayed(done).values() for path in paths} == {
         str(scene.home / one) for one in (".config", ".local/bin")
     }
+
+
+@pytest.mark.root
+def test_a_directory_that_another_took_and_closed_stands_in_the_way(ordinary_user):
+    home = ordinary_user.home
+    script = ordinary_user.own(program(home / "setup.sh", "mkdir -m 300 ~/closed", "mkdir ~/taken", "touch ~/other"))
+    session = ordinary_user.pratique("run", "--install", "--json", script).json["id"]
+    os.chown(home / "taken", 0, 0)
+    (home / "taken").chmod(0o711)
+    refused = ordinary_user.pratique("undo", session)
+    assert refused.code == 5, refused.err
+    assert f"  {home}/taken: cannot be listed: operation not permitted\n" in refused.err
+    done = ordinary_user.pratique("undo", "--anyway", session)
+    assert done.code == 0, done.err
+    assert [path.name for path in home.iterdir() if path.name in ("closed", "taken", "other")] == ["taken"]
+    (home / "taken").rmdir()
+
+
+@pytest.mark.root
+def test_a_text_that_nobody_may_read_any_more_stands_in_the_way(ordinary_user):
+    home = ordinary_user.home
+    settings = ordinary_user.own(program(home / "settings"))
+    script = ordinary_user.own(program(home / "setup.sh", "echo ours >> ~/settings", "touch ~/other"))
+    session = ordinary_user.pratique("run", "--install", "--json", script).json["id"]
+    settings.chmod(0)
+    refused = ordinary_user.pratique("undo", session)
+    assert refused.code == 5, refused.err
+    assert f"  {settings}: was changed\n" in refused.err
+    done = ordinary_user.pratique("undo", "--anyway", session)
+    assert (done.code, (home / "other").exists()) == (0, False), done.err
+    settings.unlink()

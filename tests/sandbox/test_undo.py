@@ -87,6 +87,18 @@ def test_a_session_that_installed_nothing_cannot_be_undone(sh, tree):
         undone(sh("true"))
 
 
+def test_a_directory_that_its_owner_may_not_list_goes_and_what_others_put_in_it_is_found(sh, tree):
+    before = picture(tree)
+    session = committed(sh("mkdir -m 300 closed"))
+    (tree / "closed/theirs").touch()
+    with pytest.raises(ConflictError, match=r"closed: 'theirs' is in it now"):
+        undone(session)
+    assert (tree / "closed").stat().st_mode & 0o7777 == 0o300
+    (tree / "closed/theirs").unlink()
+    assert undone(session).left == ()
+    assert picture(tree) == before
+
+
 @pytest.mark.parametrize(
     ("meanwhile", "reason"),
     [

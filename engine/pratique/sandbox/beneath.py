@@ -112,6 +112,26 @@ def is_readable(descriptor: int) -> bool:
     return not fcntl.fcntl(descriptor, fcntl.F_GETFL) & os.O_PATH
 
 
+def names_in(descriptor: int) -> list[str]:
+    """What is in an open directory. One that nobody may list is open to its owner while it is being listed.
+
+    Raises `OSError`.
+    """
+    if is_readable(descriptor):
+        return os.listdir(descriptor)
+    here = Path(f"/proc/self/fd/{descriptor}")  # the directory itself, wherever its name may lead meanwhile
+    mode = stat.S_IMODE(os.fstat(descriptor).st_mode)
+    here.chmod(mode | 0o400)
+    try:
+        opened = os.open(here, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    finally:
+        here.chmod(mode)
+    try:
+        return os.listdir(opened)  # noqa: PTH208
+    finally:
+        os.close(opened)
+
+
 def handle(descriptor: int) -> int | str:
     """The descriptor, for calls on attributes; or a path to it, where those take no descriptor of this kind."""
     return descriptor if is_readable(descriptor) else f"/proc/self/fd/{descriptor}"

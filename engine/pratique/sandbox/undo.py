@@ -20,7 +20,7 @@ import msgspec
 from pratique.errors import ConflictError, NoRoomError, PratiqueError, UsageError
 from pratique.recording import FileState
 from pratique.sandbox import carrying, journal, merging
-from pratique.sandbox.beneath import Beneath, open_regular, split
+from pratique.sandbox.beneath import Beneath, names_in, open_regular, split
 from pratique.sandbox.commit import JOURNAL, complain_of
 from pratique.sandbox.journal import Change, Journal, Kept
 from pratique.sandbox.originals import best
@@ -245,7 +245,11 @@ class _Look:
                 return None
             assert change.before is not None
             return Change(path=change.path, before=here, after=change.before)
-        names = os.listdir(self._host.directory(change.path))  # noqa: PTH208  # a descriptor
+        try:
+            names = names_in(self._host.directory(change.path))
+        except OSError as error:
+            self._leave(change.path, f"cannot be listed: {(error.strerror or str(error)).lower()}")
+            return None
         new = sorted(name for name in names if f"{change.path}/{name}" not in self._going)
         if new or change.path in self._staying:
             theirs = [name for name in new if not self._is_known(f"{change.path}/{name}")]
@@ -277,13 +281,20 @@ class _Look:
         """Only our lines go, where others changed a text file since."""
         before, after = change.before, change.after
         if change.installed and before is not None and after is not None and here.state.type == "file":
-            merged = merging.without(*self._three(change), change.path)
+            merged = self._without_ours(change)
             if merged is not None:
                 now = msgspec.structs.replace(here.state, size=len(merged), mtime_ns=time.time_ns())
                 self.merged[change.path] = merged
                 return Change(path=change.path, before=here, after=Kept(state=now))
         self._leave(change.path, "was changed")
         return None
+
+    def _without_ours(self, change: Change) -> bytes | None:
+        """None where our lines cannot be told apart, or nobody may read the file any more."""
+        try:
+            return merging.without(*self._three(change), change.path)
+        except (OSError, ValueError):
+            return None
 
     def _three(self, change: Change) -> tuple[bytes, bytes, bytes]:
         """The file before, as it was installed, and now."""
