@@ -99,6 +99,14 @@ def test_a_directory_that_its_owner_may_not_list_goes_and_what_others_put_in_it_
     assert picture(tree) == before
 
 
+def test_directories_that_their_owner_may_not_write_to_go_with_what_is_in_them(sh, tree):
+    """As Go leaves its modules."""
+    before = picture(tree)
+    session = committed(sh("mkdir -p mod/deep; echo x > mod/deep/file; touch mod/one; chmod -R a-w mod"))
+    assert undone(session).left == ()
+    assert picture(tree) == before
+
+
 @pytest.mark.parametrize(
     ("meanwhile", "reason"),
     [

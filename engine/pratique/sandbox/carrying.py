@@ -21,6 +21,9 @@ from pratique.sandbox.durable import Durable
 from pratique.sandbox.journal import UNFINISHED, Change, Done, Header, Journal, Times
 from pratique.sandbox.staging import Source, Staging, with_temporaries
 
+#: What an owner needs to take entries out of a directory.
+_TAKE_OUT = 0o300
+
 
 class Step:
     """The path being worked on, for whoever explains what went wrong."""
@@ -141,6 +144,7 @@ def _in_order(changes: tuple[Change, ...], acts: _Acts) -> tuple[tuple[Callable[
     """New things come first and deletions after them, so that nothing is missing for longer than need be."""
     put = [one for one in changes if one.after is not None and one.temporary]
     return (
+        (acts.unlock, [one for one in changes if one.was_directory and not one.becomes_directory]),
         (acts.put, [one for one in put if not one.was_directory]),
         (acts.delete, [one for one in reversed(changes) if one.after is None]),
         (acts.replace_directory, [one for one in put if one.was_directory]),
@@ -155,6 +159,17 @@ class _Acts:
         self._host = host
         self._journal = journal
         self._durable = durable
+
+    def unlock(self, change: Change) -> None:
+        """A directory that goes lets go of what is in it, though its owner may not write there.
+
+        What is taken back gets its mode back with it.
+        """
+        assert change.before is not None
+        if change.before.state.mode & _TAKE_OUT == _TAKE_OUT or change.before.state.uid != os.geteuid():
+            return
+        directory = self._host.directory(change.path)
+        os.chmod(handle(directory), change.before.state.mode | _TAKE_OUT)  # noqa: PTH101  # as a rule it is a descriptor
 
     def put(self, change: Change) -> None:
         above, name = split(change.path)
