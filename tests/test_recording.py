@@ -28,6 +28,7 @@ from pratique.recording import (
     Screen,
     Share,
 )  # fmt: skip
+from pratique.recording.format import HEADER
 from pratique.subject import Signer, Subject
 
 STATE = FileState(type="file", mode=0o644, uid=0, gid=0, size=3, sha256="00")
@@ -42,7 +43,7 @@ WHOLE = Recording(
     screens=(Screen(time=1, text="Go on? [Y/n]", answer="y", by="person"),),
     observers=(ObserverRun(name="effects", events=1),),
     coverage=Coverage(executed=1, not_instrumented=("/bin/sh",)), open=("network: host",),
-    decided=Decided(choice="without", source="person"), notes=("a note",), anyway=True,
+    decided=Decided(choice="without", source="person"), notes=("a note",), anyway=True, stopping=True,
 )  # fmt: skip
 
 
@@ -50,6 +51,11 @@ WHOLE = Recording(
 def kept(tmp_path: Path) -> Path:
     recording.write(WHOLE, tmp_path / "x.rec")
     return tmp_path / "x.rec"
+
+
+def test_nothing_of_a_recording_is_left_out() -> None:
+    beside = {"processes", "components", "effects", "screens", "observers", "events"}  # lines of their own
+    assert set(Recording.__struct_fields__) == {*HEADER, *beside}
 
 
 def test_a_recording_is_known_by_its_beginning_and_nothing_else_is_taken_for_one(tmp_path: Path) -> None:

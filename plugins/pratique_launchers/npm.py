@@ -67,7 +67,7 @@ def may_stay() -> list[MayStay]:
             what="npm's cache and logs",
             paths=(
                 "/**/.npm", "/**/.npm/{_npx,_prebuilds,_update-notifier-last-checked}",
-                "/**/{_cacache,.npm/_logs}", "/**/{_cacache,.npm/_logs}/**",
+                "/**/{.npm,npm-cache}/{_cacache,_logs}", "/**/{.npm,npm-cache}/{_cacache,_logs}/**",
                 # Read in place of the packages themselves, while none of these is newer.
                 "/**/node_modules/.package-lock.json",
             ),

@@ -46,6 +46,25 @@ def test_only_what_becomes_wrong_is_told(now, later, said):
     assert [" ".join(one) for one in broken(status(*now), status(*later), compare)] == said
 
 
+DPKG, AMD, I386 = "dpkg 1\nArchitecture: amd64", "a 1\nArchitecture: amd64", "a 1\nArchitecture: i386"
+
+
+@pytest.mark.parametrize(
+    ("architecture", "a", "said"),
+    [
+        ("i386", AMD, ["b:i386 needs a"]),
+        ("amd64", AMD, []),
+        ("all", AMD, []),
+        ("amd64", I386, ["b needs a"]),
+        ("i386", f"{AMD}\nMulti-Arch: foreign", []),
+    ],
+)
+def test_a_package_of_one_architecture_does_not_do_for_another(architecture, a, said):
+    b = f"b 1\nArchitecture: {architecture}\nDepends: a"
+    gone = broken(status(DPKG, AMD, I386, b), status(DPKG, a, b), compare)
+    assert [" ".join(one) for one in gone] == said
+
+
 def test_versions_are_compared_only_where_something_changed():
     def never(*words: str) -> bool:
         raise AssertionError(words)

@@ -329,6 +329,24 @@ def test_what_was_typed_before_the_question_is_no_answer(scene, attend):
     assert ends(child) == 10
 
 
+def test_a_choice_that_cannot_be_remembered_was_carried_out_all_the_same(scene, attend):
+    child = attend("run", scene.script(EVIL))
+    child.expect_exact("[h] remember for this file")
+    child.expect_exact("> ")
+    (scene.state / "decisions.lock").unlink(missing_ok=True)
+    (scene.state / "decisions.lock").mkdir()
+    child.send("h")
+    child.expect_exact("It will be remembered")
+    child.expect_exact("> ")
+    child.send("w")
+    child.expect_exact("the choice is not remembered: decisions cannot be kept in")
+    assert ends(child) == 0
+    assert (scene.home / "new").exists()
+    told = report(scene)
+    assert told["decision"] == {"choice": "without", "source": "person"}
+    assert [note for note in told["notes"] if "Is a directory" in note]
+
+
 def test_remembered_is_asked_no_more_until_forgotten(scene, attend):
     script = scene.script(EVIL)
     child = attend("run", script)

@@ -30,7 +30,7 @@ class Relations:
     """Who depends on whom, among the packages that are installed."""
 
     def __init__(self, packages: Mapping[str, Mapping[str, str]]) -> None:
-        """`packages`: the fields of each, by its name."""
+        """`packages`: the fields of each, by its name; name:architecture where it is not dpkg's own."""
         self.packages = packages
         self._provided: dict[str, dict[str, str]] = {}
         for name, fields in packages.items():
@@ -41,14 +41,15 @@ class Relations:
     @classmethod
     def read(cls, status: bytes) -> Relations:
         """What dpkg's status file says."""
-        packages = {}
+        installed = []
         for stanza in status.decode("utf-8", "replace").split("\n\n"):
             if "Package:" not in stanza:
                 continue
             fields = {name: value.strip() for name, value in _FIELD.findall(stanza)}
             if fields.get("Status", "").endswith(" installed"):
-                packages[fields.get("Package", "")] = fields
-        return cls(packages)
+                installed.append(fields)
+        own = next((fields.get("Architecture", "") for fields in installed if fields.get("Package") == "dpkg"), "")
+        return cls({_name(fields, own): fields for fields in installed})
 
     def depends(self, name: str) -> Iterator[list[Wanted]]:
         """Groups of alternatives, any of which will do."""
@@ -61,20 +62,37 @@ class Relations:
         for field in ("Conflicts", "Breaks"):
             yield from (one for group in _clauses(fields.get(field, "")) for one in group)
 
-    def offered(self, name: str) -> Mapping[str, str]:
-        """The packages that are or provide this one, each with the version of it ("": none said)."""
-        return self._provided.get(name, {})
+    def offered(self, name: str, to: Mapping[str, str] | None = None) -> Mapping[str, str]:
+        """The packages that are or provide this one, each with the version of it ("": none said).
+
+        `to`: the fields of a package that needs it: only those of an architecture that will do for it.
+        """
+        offers = self._provided.get(name, {})
+        if to is None:
+            return offers
+        return {provider: version for provider, version in offers.items() if _serves(self.packages[provider], to)}
 
     def providers(self, name: str) -> set[str]:
         return set(self.offered(name))
 
-    def matching(self, wanted: Wanted, compare: Compare) -> set[str]:
+    def matching(self, wanted: Wanted, compare: Compare, to: Mapping[str, str] | None = None) -> set[str]:
         """The packages that are what is wanted. Who provides a name without a version is not of any version."""
         return {
             provider
-            for provider, version in self.offered(wanted.name).items()
+            for provider, version in self.offered(wanted.name, to).items()
             if not wanted.version or (version and compare(version, wanted.relation, wanted.version))
         }
+
+
+def _name(fields: Mapping[str, str], own: str) -> str:
+    name, architecture = fields.get("Package", ""), fields.get("Architecture", "")
+    return name if not own or architecture in ("", "all", own) else f"{name}:{architecture}"
+
+
+def _serves(package: Mapping[str, str], other: Mapping[str, str]) -> bool:
+    """Whether the architectures of both let one be what the other needs: Debian's multiarch specification."""
+    architectures = {package.get("Architecture", ""), other.get("Architecture", "")} - {"", "all"}
+    return len(architectures) < 2 or package.get("Multi-Arch", "") in ("foreign", "allowed")
 
 
 def broken(now: Relations, later: Relations, compare: Compare) -> Iterator[tuple[str, str]]:
@@ -85,7 +103,7 @@ def broken(now: Relations, later: Relations, compare: Compare) -> Iterator[tuple
             # Comparing versions takes its time: only where something may have become different.
             if stays and all(now.offered(one.name) == later.offered(one.name) for one in group):
                 continue
-            if not _met(later, group, compare) and not (stays and not _met(now, group, compare)):
+            if not _met(later, group, compare, fields) and not (stays and not _met(now, group, compare, fields)):
                 yield name, f"needs {' or '.join(map(str, group))}"
         for rival in later.conflicts(name):
             if stays and now.offered(rival.name) == later.offered(rival.name):
@@ -97,8 +115,8 @@ def broken(now: Relations, later: Relations, compare: Compare) -> Iterator[tuple
                 yield name, f"cannot be together with {', '.join(sorted(there))}"
 
 
-def _met(relations: Relations, group: Iterable[Wanted], compare: Compare) -> bool:
-    return any(relations.matching(one, compare) for one in group)
+def _met(relations: Relations, group: Iterable[Wanted], compare: Compare, to: Mapping[str, str]) -> bool:
+    return any(relations.matching(one, compare, to) for one in group)
 
 
 def _clauses(text: str) -> Iterator[list[Wanted]]:

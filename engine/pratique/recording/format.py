@@ -23,8 +23,8 @@ PARTS: Final[dict[str, type[Any]]] = {
     "process": Process, "component": Component, "effect": Effect, "screen": Screen, "observer": ObserverRun,
 }  # fmt: skip
 HEADER: Final = (
-    "id", "subject", "home", "started", "duration", "exit_status", "coverage", "open", "ended", "anyway", "decided",
-    "notes", "unobserved", "lost", "left_out",
+    "id", "subject", "home", "started", "duration", "exit_status", "coverage", "open", "ended", "stopping", "anyway",
+    "decided", "notes", "unobserved", "lost", "left_out",
 )  # fmt: skip
 
 

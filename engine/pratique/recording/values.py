@@ -135,7 +135,7 @@ class Recording(msgspec.Struct, kw_only=True, frozen=True):
     coverage: Coverage = Coverage()
     open: tuple[str, ...] = ()  # what the plan let through, in words
     ended: Literal["completed", "blocked", "deadline", "interrupted"] = "completed"
-    stopping: bool = False  # the person pressed Ctrl-C, and the program went on to its end
+    stopping: bool = False  # the person pressed Ctrl-C, whatever the program made of that
     anyway: bool = False  # the installer's own failure was to be passed over
     decided: Decided | None = None
     notes: tuple[str, ...] = ()

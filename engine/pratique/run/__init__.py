@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from pratique import deciding, judging, meaning, refusing
 from pratique.deciding import LeavingOut
 from pratique.decisions import Decisions, lasting, scope
-from pratique.errors import ConflictError, NoRoomError
+from pratique.errors import ConflictError, NoRoomError, PratiqueError
 from pratique.hookspecs import Launch
 from pratique.host import Host
 from pratique.identify import identify
@@ -154,6 +154,8 @@ def _decide_and_install(
         decision = deciding.choose(policy, verdict, leaving, flag=None, remembered=None, ask=lambda: answer)
     recording = told(recording, host)
     conclusion = conclude(recording, policy, verdict, leaving, decision, hint=launch.hint)
+    applied = None
+    notes: tuple[str, ...] = ()
     if conclusion.exit_code == 0:
         try:
             with face.working("putting it in place"):
@@ -163,17 +165,26 @@ def _decide_and_install(
             hint = installing.keep(watched.quarantine, recording, trouble)
             conclusion = conclude(recording, policy, verdict, leaving, decision, hindered=hindered)
             return _result(recording, replace(conclusion, hint=hint), decision, named, hindered)
-        if installed.notes:
-            recording = replace(recording, notes=(*recording.notes, *installed.notes))
-        conclusion = conclude(
-            recording, policy, verdict, leaving, decision, applied=installed.applied, hint=launch.hint
-        )
+        applied, notes = installed.applied, installed.notes
     if reply is not None and reply.remember and conclusion.exit_code in (0, 10, 11):
+        notes += _remember(decisions, recording, policy, verdict, reply.choice)
+    recording = replace(recording, notes=(*recording.notes, *notes))
+    conclusion = conclude(recording, policy, verdict, leaving, decision, applied=applied, hint=launch.hint)
+    return _result(recording, conclusion, decision, named)
+
+
+def _remember(
+    decisions: Decisions, recording: Recording, policy: Policy, verdict: Verdict, choice: Choice
+) -> tuple[str, ...]:
+    """Keep the person's choice for the next time. What hinders it is noted: by now the choice was carried out."""
+    try:
         decisions.remember(
-            recording.subject, reply.choice, verdict=verdict, by=policy.decide.remember_by,
+            recording.subject, choice, verdict=verdict, by=policy.decide.remember_by,
             expires_in=policy.decide.remember_for, policy=f"{policy.name} {policy.version}",
         )  # fmt: skip
-    return _result(recording, conclusion, decision, named)
+    except PratiqueError as trouble:
+        return (f"the choice is not remembered: {trouble}",)
+    return ()
 
 
 def _result(
