@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-import subprocess
 import threading
 from pathlib import Path
 from typing import Final
@@ -62,6 +61,8 @@ def vouched(package: str, trust: Trust, lists: Path) -> Facts | None:
 
 def index_with(index: Path, package: str) -> str | None:
     """The SHA-256 of an index, unpacked, when it lists the package; else None."""
+    import subprocess  # most commands need none of it
+
     command = [APT_HELPER, "cat-file", str(index)]
     wanted = f"\nSHA256: {package}\n".encode()
     digest = hashlib.sha256()

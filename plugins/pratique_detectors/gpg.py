@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import base64
 import binascii
 import shutil
-import subprocess
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
@@ -80,7 +78,7 @@ def dearmored(content: bytes, what: bytes) -> bytes:
         _, _, body = block.partition(end)[0].partition(b"\n\n")
         lines = [line for line in body.splitlines() if not line.startswith(b"=")]  # "=": the checksum
         try:
-            packets += base64.b64decode(b"".join(lines))
+            packets += binascii.a2b_base64(b"".join(lines))
         except binascii.Error:
             continue
     return packets if blocks else content
@@ -116,6 +114,8 @@ def _gpgv(
 
 def _status(ring: Path, home: Path, what: list[str], data: bytes = b"") -> str | None:
     """What gpgv reports, for programs; None when it takes too long."""
+    import subprocess  # most commands need none of it
+
     command = ["gpgv", "--homedir", str(home), "--status-fd", "1", "--weak-digest", "SHA1", "--keyring", str(ring)]
     try:
         done = subprocess.run(

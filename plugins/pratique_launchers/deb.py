@@ -5,8 +5,6 @@ from __future__ import annotations
 import io
 import lzma
 import shutil
-import subprocess
-import tarfile
 import threading
 import zlib
 from pathlib import Path
@@ -39,6 +37,8 @@ def identify(path: Path) -> Facts | None:
     with path.open("rb") as file:
         if file.read(8) != ar.MAGIC:
             return None
+        import tarfile  # most commands need none of it
+
         size = path.stat().st_size
         try:
             found = list(ar.members(file, size))
@@ -61,6 +61,8 @@ def describe(file: BinaryIO, found: list[ar.Member], path: Path) -> dict[str, st
     control = next((member for member in found if member.name.startswith("control.tar")), None)
     if control is None:
         raise ValueError("there is none")
+    import tarfile
+
     unpacked = unpack(file, control, path)
     facts: dict[str, str] = {}
     scripts = []
@@ -102,6 +104,8 @@ def unpack(file: BinaryIO, control: ar.Member, path: Path) -> bytes:
 
 def _unpack_by_dpkg(path: Path, limit: int) -> bytes:
     """Python has no zstd before 3.14; dpkg does."""
+    import subprocess
+
     command = ["dpkg-deb", "--ctrl-tarfile", str(path)]
     try:
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as running:

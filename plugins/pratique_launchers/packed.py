@@ -5,7 +5,6 @@ from __future__ import annotations
 import bz2
 import io
 import lzma
-import tarfile
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -43,6 +42,8 @@ def look(path: Path, wanted: Callable[[str], bool]) -> tuple[list[str], dict[str
             start = make().decompress(start, LOOK)
         except (OSError, EOFError, zlib.error, lzma.LZMAError):
             return None
+    import tarfile  # most commands need none of it
+
     names: list[str] = []
     contents: dict[str, bytes] = {}
     try:

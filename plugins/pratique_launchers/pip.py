@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -31,6 +30,8 @@ def identify(path: Path) -> Facts | None:
 
 def wheel(path: Path) -> Facts | None:
     """A wheel: a zip file with one `NAME-VERSION.dist-info/WHEEL`."""
+    import zipfile  # most commands need none of it
+
     try:
         with zipfile.ZipFile(path) as archive:
             entries = {entry.filename: entry for entry in archive.infolist()[:MOST_FILES]}

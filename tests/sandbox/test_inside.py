@@ -27,7 +27,8 @@ def host_mounts() -> str:
 
 
 def fingerprint(*trees: str) -> str:
-    """One hash of every name, mode, owner, link and content in these trees, and when each was last changed."""
+    """One hash of every name, mode, owner, size, inode and time in these trees, and the content of all that is not large:
+    a write changes a time that nobody can set."""
     digest = hashlib.sha256()
     for tree in trees:
         for directory, names, files in os.walk(tree):
@@ -37,9 +38,14 @@ def fingerprint(*trees: str) -> str:
                 found = path.lstat()
                 digest.update(os.fsencode(path))
                 digest.update(
-                    repr((found.st_mode, found.st_uid, found.st_gid, found.st_ino, found.st_mtime_ns)).encode()
-                )
-                if path.is_file() and not path.is_symlink() and os.access(path, os.R_OK):
+                    repr(
+                        (
+                            found.st_mode, found.st_uid, found.st_gid, found.st_ino, found.st_size, found.st_mtime_ns,
+                            found.st_ctime_ns,
+                        )
+                    ).encode()
+                )  # fmt: skip
+                if found.st_size < 1 << 20 and path.is_file() and not path.is_symlink() and os.access(path, os.R_OK):
                     digest.update(path.read_bytes())
     return digest.hexdigest()
 

@@ -6,7 +6,6 @@ stops a session. Shipped plugins come in through the same entry points, and are 
 
 from __future__ import annotations
 
-import difflib
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -69,6 +68,8 @@ class Host:
             host._take(found)
         unknown = [name for name in disable if name not in host._plugins]
         if unknown:
+            import difflib
+
             near = difflib.get_close_matches(unknown[0], host._plugins, 1)
             hint = f"did you mean {near[0]}?" if near else "`pratique plugins` lists them"
             raise UsageError(f"no plugin is called {unknown[0]!r}, so it cannot be disabled", hint=hint)

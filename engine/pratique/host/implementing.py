@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import inspect
 from functools import cache
 
@@ -64,5 +63,7 @@ def _argument_problems(name: str, hook: str, function: object) -> list[str]:
 
 
 def _nearest(word: str, known: object, sep: str = ";") -> str:
+    import difflib
+
     near = difflib.get_close_matches(word, known, 1)  # type: ignore[call-overload]
     return f'{sep} did you mean "{near[0]}"?' if near else ""
