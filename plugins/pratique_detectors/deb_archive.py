@@ -6,7 +6,6 @@ checked again, against the keyrings the policy names.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
 import threading
@@ -32,6 +31,8 @@ def identify(path: Path, trust: Trust) -> Facts | None:
     with path.open("rb") as file:
         if file.read(8) != ar.MAGIC:
             return None
+        import hashlib  # most commands need none of it
+
         file.seek(0)
         package = hashlib.file_digest(file, "sha256").hexdigest()
     return vouched(package, trust, LISTS)
@@ -61,7 +62,8 @@ def vouched(package: str, trust: Trust, lists: Path) -> Facts | None:
 
 def index_with(index: Path, package: str) -> str | None:
     """The SHA-256 of an index, unpacked, when it lists the package; else None."""
-    import subprocess  # most commands need none of it
+    import hashlib
+    import subprocess
 
     command = [APT_HELPER, "cat-file", str(index)]
     wanted = f"\nSHA256: {package}\n".encode()

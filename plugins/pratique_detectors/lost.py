@@ -5,7 +5,6 @@ A file that was only renamed, or was the session's own, is not.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable
 from typing import Final
 
@@ -40,5 +39,7 @@ class Lost:
         if not written or size > min(MOST_OF_ONE, self._left):
             return False
         self._left -= size
+        import hashlib  # loads a large library, which most commands have no use for
+
         content = self._session.read_before(path, size)
         return content is not None and hashlib.sha256(content).hexdigest() in written

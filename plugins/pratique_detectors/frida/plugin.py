@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib.util
 import sys
 from collections.abc import Iterator
-from importlib import resources
+from pathlib import Path
 from typing import Final
 
 import msgspec
@@ -74,7 +74,7 @@ def agents(session: Session) -> list[AgentScript]:
 
 
 def script(name: str) -> str:
-    return resources.files(__package__).joinpath("agents", f"{name}.js").read_text("utf-8")
+    return Path(__file__).with_name("agents").joinpath(f"{name}.js").read_text("utf-8")
 
 
 def lack() -> str:
