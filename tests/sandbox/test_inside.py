@@ -27,8 +27,8 @@ def host_mounts() -> str:
 
 
 def fingerprint(*trees: str) -> str:
-    """One hash of every name, mode, owner, size, inode and time in these trees, and the content of all that is not large:
-    a write changes a time that nobody can set."""
+    """One hash of every name, mode, owner, size, inode and time in these trees, and of the content of what is small: a
+    write to a large file changes a time that nobody can set."""
     digest = hashlib.sha256()
     for tree in trees:
         for directory, names, files in os.walk(tree):
