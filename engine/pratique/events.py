@@ -397,6 +397,9 @@ STANDARD_KINDS: Final[tuple[EventKind, ...]] = (
     EventKind("signature.match", "A signature matched a file", path=_F.path, rule=_F.text, source=_F.text),
 )
 
+#: Kinds that say what became of a path: what was undone before the end, and not used, is none of them (decision 0022).
+IN_THE_END: Final = frozenset({"file.create", "file.write", "file.delete", "file.mode", "file.owner"})
+
 #: What makes two events of a kind the same act, when different observers tell of it: who and when aside. An event that
 #: lacks one of these is like no other, and so is every event of a kind that is not here.
 IDENTITY: Final[Mapping[str, tuple[str, ...]]] = {

@@ -32,6 +32,7 @@ def judge(policy: Policy | CompiledPolicy, recording: Recording) -> Verdict:
         bundled_by=around.bundled_by,
         component_of_effect=around.component_of_effect,
         changed=around.changed,
+        unaltered=around.unaltered,
     )
 
 
@@ -52,6 +53,7 @@ def circumstances(recording: Recording) -> Circumstances:
         bundled_by=bundled_by(recording, component_of),
         component_of_effect={effect.id: effect.component for effect in recording.effects if effect.component},
         changed=frozenset(effect.path for effect in recording.effects if effect.type == "file"),
+        unaltered=frozenset(recording.unaltered),
     )
 
 

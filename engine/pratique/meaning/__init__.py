@@ -17,13 +17,14 @@ from pratique.meaning import accounts, packages, services, whole_packages
 from pratique.meaning.changed import Changed
 from pratique.meaning.components import attribute, main_component
 from pratique.meaning.packages import Ownership
+from pratique.meaning.unaltered import unaltered
 from pratique.recording import Component, Effect
 from pratique.subject import Subject
 
 #: (path, most bytes) -> content as the program left it, or None when there is no such regular file.
 Reader: TypeAlias = Callable[[str, int], bytes | None]
 
-__all__ = ["Reader", "attribute", "give_meaning", "main_component"]
+__all__ = ["Reader", "attribute", "give_meaning", "main_component", "unaltered"]
 
 
 def give_meaning(

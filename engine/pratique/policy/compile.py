@@ -57,16 +57,20 @@ class CompiledPolicy:
         bundled_by: Mapping[str, str] = {},
         component_of_effect: Mapping[int, str] = {},
         changed: frozenset[str] = frozenset(),
+        unaltered: frozenset[str] = frozenset(),
     ) -> list[Finding]:
         """What these events are evidence of, in the order of the first evidence.
 
         The mappings are by process id: its parent (None: none), its executable, its component; an event's own
         `component` wins over its process's, and an event of an unknown process counts for the component of process 0.
         `component_of_effect` is by the number of the effect an event was read from, and wins over both. `bundled_by`
-        maps a component to the one that brought it; `changed` are the paths of files that were changed for good. The
-        order of `events` makes no difference; of an `EventSequence` that is in order only some are in memory at a time.
+        maps a component to the one that brought it; `changed` are the paths of files that were changed for good,
+        `unaltered` those that were touched and are what they were. The order of `events` makes no difference; of an
+        `EventSequence` that is in order only some are in memory at a time.
         """
-        around = evaluate.Circumstances(parents, programs, component_of, bundled_by, component_of_effect, changed)
+        around = evaluate.Circumstances(
+            parents, programs, component_of, bundled_by, component_of_effect, changed, unaltered
+        )  # fmt: skip
         return evaluate.findings(self, events, around)
 
     def verdict(
@@ -80,11 +84,12 @@ class CompiledPolicy:
         bundled_by: Mapping[str, str] = {},
         component_of_effect: Mapping[int, str] = {},
         changed: frozenset[str] = frozenset(),
+        unaltered: frozenset[str] = frozenset(),
     ) -> Verdict:
         """The findings, scored. `components` names every component, also those nothing was found in."""
         found = self.findings(
             events, parents=parents, programs=programs, component_of=component_of, bundled_by=bundled_by,
-            component_of_effect=component_of_effect, changed=changed,
+            component_of_effect=component_of_effect, changed=changed, unaltered=unaltered,
         )  # fmt: skip
         return self.score(found, components)
 

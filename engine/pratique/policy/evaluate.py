@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
-from pratique.events import Event, EventSequence, FieldValue
+from pratique.events import IN_THE_END, Event, EventSequence, FieldValue
 from pratique.policy.disclose import KINDS, Disclosing
 from pratique.policy.evidence import Evidence, Mark, lasting
 from pratique.policy.groups import Counting, Following
@@ -27,6 +27,7 @@ class Circumstances(NamedTuple):
     bundled_by: Mapping[str, str] = {}
     component_of_effect: Mapping[int, str] = {}
     changed: frozenset[str] = frozenset()  # paths that were changed for good
+    unaltered: frozenset[str] = frozenset()  # paths that were touched, not used, and are what they were
 
     def component(self, event: Event) -> str:
         """The component an event counts for: that of the lasting change it was read from, else of who did it."""
@@ -82,6 +83,8 @@ def hits_among(plans: Plans, events: Sequence[Event], around: Circumstances) -> 
     The hot loop. It works on columns, all values of one field of some events of one kind, so that the tables loop
     within and most events, which meet nothing, cost no call.
     """
+    if around.unaltered:
+        events = [event for event in events if not _came_to_nothing(event, around.unaltered)]
     out: list[Hit] = []
     rows: dict[str, list[Event]] = {kind: [] for kind in plans}
     row_of = rows.get
@@ -93,6 +96,16 @@ def hits_among(plans: Plans, events: Sequence[Event], around: Circumstances) -> 
         if own:
             _hits_of_kind(plans[kind], own, around, out)
     return out
+
+
+def _came_to_nothing(event: Event, unaltered: frozenset[str]) -> bool:
+    """Whether it was a call that left nothing. One that the policy denied, or pretended, is told whatever was left."""
+    return (
+        event.kind in IN_THE_END
+        and event.effect is None
+        and not event.fields.get("outcome")
+        and event.fields.get("path") in unaltered
+    )
 
 
 def _hits_of_kind(plan: KindPlan, own: list[Event], around: Circumstances, out: list[Hit]) -> None:

@@ -142,6 +142,7 @@ class Recording(msgspec.Struct, kw_only=True, frozen=True):
     unobserved: tuple[str, ...] = ()  # event kinds the policy listened to and nothing on that machine observes
     #: kinds it listened to that only an observer would have told which the program outlived, or calls nobody could read
     lost: tuple[str, ...] = ()
+    unaltered: tuple[str, ...] = ()  # paths that were touched, that nobody used, and that are what they were before
     left_out: tuple[str, ...] = ()  # globs of the files whose contents are not in it; only of one that was read
 
     def event(self, seq: int) -> Event | None:

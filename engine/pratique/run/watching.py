@@ -120,6 +120,7 @@ def watch(
                     hint=f"make room below {places.sessions()}, and run it again",
                 ) from None
             whose = meaning.attribute(subject, ended.processes, merged.effects, merged.events, ended=ended.duration)
+            unaltered = meaning.unaltered(merged.events, merged.effects, ended.processes, quarantine.was_there)
     except BaseException:
         quarantine.discard()
         raise
@@ -162,6 +163,7 @@ def watch(
         stopping=ended.stopping,
         unobserved=unobserved,
         lost=lost,
+        unaltered=unaltered,
         anyway=options.anyway,
     )
     return Watched(recording, quarantine)

@@ -313,6 +313,10 @@ class Quarantine:
         with Beneath("/") as host:
             return _beginning(host.open_file(path), limit)
 
+    def was_there(self, path: str) -> bool:
+        """Whether the host has something at a path, and the program saw that and not a stand-in."""
+        return os.path.lexists(path) and not hidden.is_hidden(path, self._session().hidden)
+
     def commit(self, wanted: Iterable[Effect], contents: Mapping[str, bytes] = {}) -> CommitResult:
         """Put these effects on the host; see `pratique.sandbox.commit.commit` for what is checked and raised."""
         return commit(wanted, self.effects(), self._written(), contents)
