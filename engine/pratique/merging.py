@@ -18,7 +18,7 @@ from __future__ import annotations
 import heapq
 import sys
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Final, TypeAlias
@@ -73,9 +73,13 @@ class Act(msgspec.Struct):
     sure: bool
 
 
-def merge(logs: Sequence[EventLog], effects: Iterable[Effect] = (), place: Path | None = None) -> Merged:
+def merge(
+    logs: Sequence[EventLog], effects: Iterable[Effect] = (), place: Path | None = None,
+    scripted: Collection[int] = frozenset(),
+) -> Merged:  # fmt: skip
     """Make one log of those of all observers. `place` is a directory for it, and for what is sorted on the way.
 
+    `scripted`: the processes of scripts that packages bring, whose doing is not the package manager's.
     Raises `OSError` when there is no room.
     """
     effects = tuple(effects)
@@ -89,7 +93,7 @@ def merge(logs: Sequence[EventLog], effects: Iterable[Effect] = (), place: Path 
         for event in heapq.merge(*(in_time[id(log)].backwards() for log in of_files), key=when, reverse=True):
             makers.seen(event)
     acts = makers.settled(effects)
-    packaged = {effect.path: effect for effect in effects if effect.details.get("by_package_manager") == "true"}
+    packaged = Packaged(effects, scripted)
     streams = [_told(in_time[id(log)], makers, acts, packaged, place) for log in logs]
     stream = streams[0] if len(streams) == 1 else heapq.merge(*streams, key=when)
     shared = frozenset(kind for kind in IDENTITY if sum(kind in log.kinds for log in logs) > 1)
@@ -130,6 +134,8 @@ class Makers:
         #: The last call of a kind on the path of an effect, where that was read at the end, too: they are one act.
         self.last: dict[_Told, Event] = {}
         self.joined: set[int] = set()  # numbers (`seq`) of these calls
+        #: The last call that set the mode of what is at the path of an effect, by whatever name it was known then.
+        self.modes: dict[int, Event] = {}
         self._told: set[_Told] = set()  # what was read at the end
         self._paths: dict[int, str] = {}
         self._gone: set[int] = set()  # effects that are deletions
@@ -178,6 +184,8 @@ class Makers:
                 if self._paths[effect] == path and told in self._told and told not in self.last:
                     self.last[told] = event
                     self.joined.add(event.seq)
+                if event.kind == "file.mode":
+                    self.modes.setdefault(effect, event)
                 self._made(effect, event, sure=event.kind in _CONTENT or ended)
         if ended:
             self._forget(path)
@@ -245,29 +253,60 @@ def _directories(path: str) -> Iterator[str]:
 
 
 def _told(
-    log: EventLog, makers: Makers, acts: Mapping[int, Act], packaged: Mapping[str, Effect], place: Path | None
+    log: EventLog, makers: Makers, acts: Mapping[int, Act], packaged: Packaged, place: Path | None
 ) -> Iterator[Event]:
     """What one observer saw, in order, without the calls that moved to what was read at the end."""
     if log.of_effects and acts:
-        return iter(ordered(kept(_placed(log, makers, acts), place), place))
+        return iter(ordered(kept(_placed(log, makers, acts, packaged), place), place))
     if makers.joined or packaged:
-        return (_packaged(event, packaged) for event in log if event.seq not in makers.joined)
+        return (packaged.call(event) for event in log if event.seq not in makers.joined)
     return iter(log)
 
 
-def _packaged(event: Event, packaged: Mapping[str, Effect]) -> Event:
-    """A call on a file that the package manager put there, also under the name dpkg unpacks it by, is its doing."""
-    if event.kind in _OF_PACKAGES:
-        path = str(event.fields.get("path", ""))
-        effect = packaged.get(path.removesuffix(".dpkg-new").removesuffix(".dpkg-tmp"))
-        if effect is not None:
-            event.fields = {
-                **event.fields, "by_package_manager": True, "package": effect.details.get("package", "")
-            }  # fmt: skip
-    return event
+class Packaged:
+    """Whose doing an act on a file of a package is: the package manager's, or that of a script of the package."""
+
+    def __init__(self, effects: Iterable[Effect], scripted: Collection[int]) -> None:
+        by_manager = [effect for effect in effects if effect.details.get("by_package_manager") == "true"]
+        self._by_path = {effect.path: effect for effect in by_manager}
+        #: What a package lists. The package manager's own records are its doing, whoever made it keep them.
+        self._listed = {effect.id for effect in by_manager if effect.type == "file" and "package" in effect.details}
+        self._scripted = scripted
+
+    def __bool__(self) -> bool:
+        return bool(self._by_path)
+
+    def call(self, event: Event) -> Event:
+        """A call on a file that the package manager put there, also under the name dpkg unpacks it by, is its doing."""
+        if event.kind in _OF_PACKAGES:
+            path = str(event.fields.get("path", ""))
+            effect = self._by_path.get(path.removesuffix(".dpkg-new").removesuffix(".dpkg-tmp"))
+            if effect is not None and not (effect.id in self._listed and event.process in self._scripted):
+                event.fields = {
+                    **event.fields, "by_package_manager": True, "package": effect.details.get("package", "")
+                }  # fmt: skip
+        return event
+
+    def lasting(self, event: Event, mode: Event | None) -> None:
+        """Take from the package manager what it did not do. `mode`: the call that set the mode last.
+
+        A mode that the package manager did not give is a script's, by whatever way it came there: another name, say.
+        """
+        if event.kind not in _OF_PACKAGES or event.effect not in self._listed:
+            return
+        by_script = event.process in self._scripted
+        if event.kind == "file.mode":
+            call = event if mode is None else mode
+            by_script = (
+                call.process in self._scripted
+                or call.fields.get("mode") != event.fields.get("mode")
+                or bool(event.fields.get("capabilities"))  # an archive of dpkg's has none
+            )
+        if by_script:
+            event.fields = {**event.fields, "by_package_manager": False}
 
 
-def _placed(log: EventLog, makers: Makers, acts: Mapping[int, Act]) -> Iterator[Event]:
+def _placed(log: EventLog, makers: Makers, acts: Mapping[int, Act], packaged: Packaged) -> Iterator[Event]:
     """Events that were read at the end are put where the change was made."""
     for event in log:
         if event.effect is None:
@@ -280,6 +319,7 @@ def _placed(log: EventLog, makers: Makers, acts: Mapping[int, Act]) -> Iterator[
                 unite(event, call)
             else:
                 event.process, event.time, event.seq = act.process, act.time, act.seq + 1  # it came of that call
+            packaged.lasting(event, makers.modes.get(event.effect))
         yield event
 
 

@@ -14,6 +14,7 @@ from typing import TypeAlias
 import msgspec
 
 from pratique.meaning import accounts, packages, services, whole_packages
+from pratique.meaning.batches import of_scripts
 from pratique.meaning.changed import Changed
 from pratique.meaning.components import attribute, main_component
 from pratique.meaning.packages import Ownership
@@ -24,7 +25,7 @@ from pratique.subject import Subject
 #: (path, most bytes) -> content as the program left it, or None when there is no such regular file.
 Reader: TypeAlias = Callable[[str, int], bytes | None]
 
-__all__ = ["Reader", "attribute", "give_meaning", "main_component", "unaltered"]
+__all__ = ["Reader", "attribute", "give_meaning", "main_component", "of_scripts", "unaltered"]
 
 
 def give_meaning(

@@ -13,6 +13,7 @@ from typing import Final
 
 from pratique.events import Event
 from pratique.meaning.packages import node_package
+from pratique.meaning.running import file_run
 from pratique.recording import Effect, Process
 
 _INFO: Final = re.compile(
@@ -41,6 +42,16 @@ def is_manager(process: Process, file: str) -> bool:
         return True
     words = process.arguments
     return not file and any(words[at : at + 2] == ("-m", "pip") for at in range(1, min(len(words), 8)))
+
+
+def of_scripts(processes: Iterable[Process]) -> frozenset[int]:
+    """The processes of maintainer scripts, and of all they started: what they do is not dpkg's doing."""
+    found: set[int] = set()
+    for process in sorted(processes, key=lambda process: process.id):  # a parent is known before its children
+        file = file_run(process)
+        if process.parent in found or _INFO.match(file) or file.startswith(_UNPACKING):
+            found.add(process.id)
+    return frozenset(found)
 
 
 class Batch:

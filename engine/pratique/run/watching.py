@@ -113,7 +113,7 @@ def watch(
             session.end(effects, components, ended.processes)
             logs, runs = observers.finish()
             try:
-                merged = merge(logs, effects, places.sessions())
+                merged = merge(logs, effects, places.sessions(), meaning.of_scripts(ended.processes))
             except OSError as error:
                 raise NoRoomError(
                     f"what was seen cannot be put together: {error.strerror}; nothing was committed",
