@@ -167,9 +167,14 @@ class Makers:
             self._touched(event, path)
 
     def settled(self, effects: Iterable[Effect]) -> dict[int, Act]:
-        """The acts of all effects; what consists of several files was done by whoever touched them last."""
+        """The acts of all effects; what consists of several files was done by whoever touched them last.
+
+        A service is its unit's maker's doing, whoever enabled it later.
+        """
         acts = dict(self.acts)
         for effect in effects:
+            if effect.type == "service" and effect.parts and effect.parts[0] in acts:
+                acts.setdefault(effect.id, acts[effect.parts[0]])
             files = {*effect.parts, *(share.file for share in effect.shares)}
             parts = [acts[part] for part in sorted(files) if part in acts]
             if parts and effect.id not in acts:

@@ -38,3 +38,16 @@ def test_changes_have_the_process_that_made_them(scene, tmp_path, ordinary_user,
     ]
     assert order.index(("file.rename", ".tmp")) < order.index(("file.create", "new"))
     assert order.index(("file.create", "new")) < order.index(("file.write", ".bashrc"))
+
+
+@pytest.mark.root
+def test_a_service_is_the_doing_of_who_wrote_its_unit(scene, tmp_path):
+    unit = "/etc/systemd/system/pratique-trial.service"
+    write = f"printf '[Service]\\nExecStart=/bin/true\\n[Install]\\nWantedBy=multi-user.target\\n' > {unit}"
+    file = scene.script(write, "sleep 0.1", f"ln -s {unit} /etc/systemd/system/multi-user.target.wants/")
+    ran = scene.run("--refuse", "--record", tmp_path / "x.rec", file)
+    assert ran.code == 10, ran.err
+    kept = read(tmp_path / "x.rec")
+    programs = {process.id: process.program.rpartition("/")[2] for process in kept.processes}
+    made = {event.kind: programs[event.process] for event in kept.events if event.kind.startswith("service.")}
+    assert made == {"service.add": "dash", "service.enable": "ln"}
