@@ -16,7 +16,7 @@ LONG = "pip install " + "a-package-with-a-long-name " * 8
 
 @pytest.mark.parametrize(
     ("status", "choice", "called", "word"),
-    [(0, "install", "clean", "install"), (1, "install", "failed", "failed"), (1, "refuse", "failed", "refuse")],
+    [(0, "install", "clean", "nothing"), (1, "install", "failed", "failed"), (1, "refuse", "failed", "refuse")],
 )
 def test_each_session_is_one_line_that_says_what_became_of_it(pratique, state, status, choice, called, word):
     recording = Recording(id="7f3a0000", subject=Subject(path="", name=LONG), home="/root", exit_status=status)

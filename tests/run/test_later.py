@@ -78,8 +78,25 @@ def test_a_kept_session_that_is_refused_is_gone(scene, command, kept):
 def test_what_is_undesirable_is_told_and_kept(scene, command):
     ran = scene.run("--keep", "--json", scene.script("echo x > ~/.ssh/authorized_keys", "echo evil >> ~/.bashrc"))
     assert ran.code == 10, ran.out
-    assert command("commit", ran.json["id"]).code == 10
+    session = ran.json["id"]
+    undecided = command("commit", session)
+    assert undecided.code == 10
+    assert undecided.err.endswith(
+        f"  it stays kept: `pratique commit --install {session}` or `--without {session}` installs it, "
+        f"`pratique discard {session}` removes it\n"
+    )
     assert "kept" in command("history").out
+
+
+def test_what_was_installed_without_everything_it_did_is_not_called_an_installation(scene, command):
+    ran = scene.run("--keep", "--json", scene.script("echo evil >> ~/.bashrc"))
+    assert command("commit", "--without", ran.json["id"]).code == 0
+    assert "nothing     setup.sh" in command("history").out
+    assert (scene.home / ".bashrc").read_text() == "# mine\n"
+
+
+def test_a_decision_leaves_nothing_to_be_said_of_what_was_kept(command, kept):
+    assert "it stays kept" not in command("commit", kept).err
 
 
 def test_keep_goes_with_no_decision(scene):

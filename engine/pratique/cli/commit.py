@@ -5,9 +5,17 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from pratique.cli import beforehand, chosen
 from pratique.cli.standard_output import for_a_document
+
+if TYPE_CHECKING:
+    from pratique.report import Report
+
+
+#: Exit codes with which it is not kept any more, or the hint says that it is: something was in the way.
+_SAID = frozenset({0, 5, 8})
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -58,4 +66,15 @@ def _run(args: argparse.Namespace, print_document: Callable[[bytes], None]) -> i
     if args.json:
         print_document(to_json(result.report))
     face.finish(result)
+    if result.exit_code not in _SAID and keeping.is_kept(session):
+        print(f"  {_still_kept(result.report)}", file=sys.stderr)
     return result.exit_code
+
+
+def _still_kept(report: Report) -> str:
+    """That nothing was decided, and the commands that decide it."""
+    without = f" or `--without {report.id}`" if report.without is not None and report.without.offered else ""
+    return (
+        f"it stays kept: `pratique commit --install {report.id}`{without} installs it, "
+        f"`pratique discard {report.id}` removes it"
+    )

@@ -109,11 +109,14 @@ _HINDERED: Final = {5: "conflict", 8: "no room"}
 
 
 def outcome(report: Report) -> str:
-    """What became of it, in a word: the decision, unless the installer failed and nothing came of that."""
+    """What became of it, in a word: the decision, unless nothing came of that."""
     if report.decision is None:
         return {5: "conflict", 7: "deadline", 130: "interrupted"}.get(report.exit_code, "-")
-    if report.decision.choice != "refuse" and report.installer_exit_status and not any(e.kept for e in report.effects):
+    nothing = report.decision.choice != "refuse" and not any(effect.kept for effect in report.effects)
+    if nothing and report.installer_exit_status:
         return "failed"
     if report.exit_code in _HINDERED:
         return _HINDERED[report.exit_code]
+    if nothing and report.exit_code == 0:
+        return "nothing"  # it changed nothing, or nothing but what was left out
     return report.decision.choice
