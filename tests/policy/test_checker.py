@@ -374,6 +374,16 @@ def test_a_doubt_is_a_warning(text: str, code: str) -> None:
     assert out.policy is not None
 
 
+def test_that_a_disabled_action_is_found_no_more_may_be_tested() -> None:
+    text = f'action a {{ {GOOD} }}\ndisable action a because "x"\n'
+    given = 'given file.write { path "/x" }'
+    assert checked(text + f'test "gone" {{ {given}; expect clean, no action a }}').diagnostics == ()
+    found = checked(text + f'test "there" {{ {given}; expect action a }}').diagnostics
+    assert [one.code for one in found] == ["P0405"]
+    mistyped = checked(text + f'test "gone" {{ {given}; expect no action b }}').diagnostics
+    assert [one.code for one in mistyped] == ["P0105"]
+
+
 @pytest.mark.parametrize("where", ["hidden", 'hidden and not path in ["~/**"]'])
 def test_who_asks_for_hidden_files_needs_no_paths(where: str) -> None:
     assert checked(f"action a {{ on file.read where {where}; weight 5 }}").diagnostics == ()
