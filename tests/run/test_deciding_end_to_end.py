@@ -6,7 +6,10 @@ import contextlib
 import gzip
 import hashlib
 import json
+import os
 import shutil
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -383,3 +386,19 @@ def test_a_program_may_be_run_as_somebody_else(scene, ordinary_user):
     assert ran.json["screens"][0]["text"].split() == [ordinary_user.name, *[str(ordinary_user.home)] * 2]
     assert (ordinary_user.home / "theirs").stat().st_uid == ordinary_user.uid
     (ordinary_user.home / "theirs").unlink()
+
+
+def test_the_report_goes_to_a_pipe_or_a_device_that_is_named(scene):
+    script = scene.script("echo out of the installer")
+    assert scene.run("--json=/dev/stdout", script).json["exit_code"] == 0, "and nothing else"
+    reading, writing = os.pipe()
+    os.set_inheritable(writing, True)
+    command = [sys.executable, "-m", "pratique.cli.main", "run", f"--json=/dev/fd/{writing}", str(script)]
+    environment = {**os.environ, **scene.environment}
+    with open(reading, "rb") as out:
+        done = subprocess.run(command, env=environment, stdin=subprocess.DEVNULL, capture_output=True,
+                              pass_fds=(writing,), check=False)  # fmt: skip
+        os.close(writing)
+        assert done.returncode == 0, done.stderr
+        assert json.loads(out.read())["exit_code"] == 0
+    assert scene.run("--json=/dev/null", script).code == 0

@@ -8,6 +8,7 @@ import errno
 import os
 import shlex
 import signal
+import stat
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -61,6 +62,10 @@ _WITH_VALUE: Final = frozenset(
 _OURS: Final = _WITH_VALUE | bounds.OPTIONS | {"--install", "--without", "--refuse", "--json", "--anyway", "--keep"}
 
 
+#: A document that goes to standard output is kept apart from what else is printed there.
+_TO_STANDARD_OUTPUT: Final = frozenset({"--json", "--json=/dev/stdout"})
+
+
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.usage = "pratique run [OPTIONS] INSTALLER [ARGUMENT...]\n       pratique run [OPTIONS] -- COMMAND..."
     parser.epilog = EPILOG
@@ -79,7 +84,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--record", metavar="FILE", type=Path, help="keep the session, for `pratique replay`")
     parser.add_argument("--from", dest="origin", metavar="URL", type=_url, help="where the installer came from")
     parser.add_argument(
-        "--json", nargs="?", const="-", metavar="FILE", help="write the report as JSON (to FILE with --json=FILE)"
+        "--json", nargs="?", const="-", metavar="FILE", help="print the report as JSON (to FILE with --json=FILE)"
     )
     parser.add_argument("--timeout", metavar="SECONDS", type=_seconds, help="end it after so long (30, 5m, 1h)")
     parser.add_argument("--host", metavar="FILE", type=Path, help="the role file to use")
@@ -99,7 +104,7 @@ def prepare(words: Sequence[str]) -> list[str]:
     Raises `UsageError` for an option of ours behind the installer: handing `--refuse` to the installer would install.
     """
     at = _installer(words)
-    ours = ["--json=-" if word == "--json" else word for word in words[:at]]
+    ours = ["--json=-" if word in _TO_STANDARD_OUTPUT else word for word in words[:at]]
     if at < len(words) and words[at] == "--":
         return [*ours, "--bare", *words[at:]]
     rest = words[at + 1 : words.index("--", at)] if "--" in words[at:] else words[at + 1 :]
@@ -275,6 +280,8 @@ def _check_outputs(args: argparse.Namespace) -> None:
     for option, file in (("--record", args.record), ("--json", args.json)):
         if file is None or file == "-":
             continue
+        if option == "--json" and _is_a_stream(file):
+            continue
         path = os.path.realpath(file)
         there = os.path.lexists(path)
         # A recording is put in place by a rename: what is there must be a file that may be replaced, no device.
@@ -284,12 +291,22 @@ def _check_outputs(args: argparse.Namespace) -> None:
         if not (str(file) and fit and os.access(target, os.W_OK) and (not new or _takes_files(target))):
             raise UsageError(
                 f"{option}: cannot write {file or 'to a file without a name'}",
-                hint="name a file in a directory that exists and is yours",
+                hint="name a file in a directory that exists and is yours"
+                + ("; --json alone writes to standard output" if option == "--json" else ""),
             )
         if there and option == "--record" and not _may_be_replaced(Path(path)):
             raise UsageError(
                 f"--record: {file} is there already, and is no recording", hint="name another file, or remove that one"
             )
+
+
+def _is_a_stream(file: str) -> bool:
+    """Whether it is a pipe or a device to write to: /dev/fd/3, whose links lead to no path."""
+    try:
+        mode = Path(file).stat().st_mode
+    except (OSError, ValueError):
+        return False
+    return (stat.S_ISFIFO(mode) or stat.S_ISCHR(mode)) and os.access(file, os.W_OK)
 
 
 def _may_be_replaced(path: Path) -> bool:
