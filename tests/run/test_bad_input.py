@@ -169,7 +169,8 @@ def test_only_root_runs_as_somebody_else(ordinary_user):
     ran = ordinary_user.pratique("run", "--as-user", "root", "setup.sh")
     assert ran.code == 4
     assert "only root can run a program as somebody else" in ran.err
-    assert "sudo pratique run --as-user root" in ran.err
+    assert ran.err.endswith(" run --as-user root setup.sh\n"), "what was typed, to be typed again"
+    assert "  sudo " in ran.err and "..." not in ran.err
     assert "it ran" not in ran.out
 
 

@@ -37,7 +37,7 @@ __all__ = ["Face", "Limits", "Options", "Preview", "Reply", "Result", "commit_ke
 
 def run(options: Options, policy: Policy, host: Host, face: Face, *, notes: tuple[str, ...] = ()) -> Result:
     """The whole way of one program. Raises `PratiqueError` where nothing was run or nothing can be said of it."""
-    account = person(options.as_user)
+    account = person(options.as_user, options.typed)
     decisions = Decisions()
     before = fingerprint(options.command[0])
     subject = identify(

@@ -37,8 +37,8 @@ class Person(msgspec.Struct, frozen=True, kw_only=True):
     home: str
 
 
-def person(name: str | None) -> Person:
-    """The account to run as: the one named (root only), else the caller's own.
+def person(name: str | None, typed: str = "") -> Person:
+    """The account to run as: the one named (root only), else the caller's own. `typed`: the words of the command.
 
     Raises `CannotError` for somebody else's account without being root and for a caller without one,
     `UsageError` for an account nobody has.
@@ -57,7 +57,7 @@ def person(name: str | None) -> Person:
         )  # fmt: skip
     if os.geteuid() != 0:
         raise CannotError(
-            "only root can run a program as somebody else", hint=f"sudo pratique run --as-user {name} ..."
+            "only root can run a program as somebody else", hint=as_root(typed or f"run --as-user {name}")
         )
     try:
         entry = pwd.getpwnam(name)
