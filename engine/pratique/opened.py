@@ -11,6 +11,8 @@ import contextlib
 import errno
 import hashlib
 import os
+import re
+import shlex
 import stat
 from collections.abc import Iterator
 from io import BufferedReader
@@ -21,6 +23,7 @@ from pratique.errors import ConflictError, UsageError
 
 #: Nobody's installer; somebody's disk image.
 LARGEST: Final = 16 * 1024**3  # bytes
+_ADDRESS: Final = re.compile(r"(?:https?|ftps?)://[^/]+", re.IGNORECASE)
 _CHUNK: Final = 1 << 20
 
 _OTHER_KINDS: Final = {
@@ -107,6 +110,13 @@ def regular_file(typed: str) -> Iterator[Opened]:
 
 
 def _missing(typed: str, error: OSError) -> UsageError:
+    if error.errno == errno.ENOENT and _ADDRESS.match(typed):
+        name = typed.split("?")[0].split("#")[0].rstrip("/").rpartition("/")[2]
+        return UsageError(
+            f"{typed} is an address, and no file: nothing is fetched from it",
+            hint="download it first, then run it; --from keeps where it came from: "
+            f"pratique run --from {shlex.quote(typed)} {shlex.quote(f'./{name}')}",
+        )
     if error.errno == errno.ENOENT:
         if Path(typed).is_symlink():
             return UsageError(f"{typed} is a link to {Path(typed).readlink()}, which does not exist")

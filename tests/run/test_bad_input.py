@@ -164,6 +164,13 @@ def test_what_is_asked_wrongly_is_said_before_anything_runs(scene, refused, word
     assert "it ran" not in ran.out + ran.err
 
 
+def test_an_address_is_to_be_downloaded_first(refused):
+    refused(
+        2, "https://example.org/get/x.sh?v=1",
+        said=("is an address, and no file", "pratique run --from 'https://example.org/get/x.sh?v=1' ./x.sh"),
+    )  # fmt: skip
+
+
 def test_only_root_runs_as_somebody_else(ordinary_user):
     ordinary_user.own(_put(ordinary_user.home / "setup.sh", "#!/bin/sh\necho it ran\n"))
     ran = ordinary_user.pratique("run", "--as-user", "root", "setup.sh")
