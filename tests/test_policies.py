@@ -68,7 +68,7 @@ def test_a_broken_file_leaves_the_last_good_policy_in_force(site: Path) -> None:
     assert held.policy.actions[0].weight == 10
     assert held.since == since
     assert 'did you mean "weight"?' in held.problems
-    assert held.problems.endswith("; nothing was loaded, the policy in force is still ours 1 (from just now)")
+    assert held.problems.endswith("; nothing was loaded, the policy in force is still ours 1 (loaded just now)")
     file.write_text(GOOD.replace("weight 10", "weight 20"))
     mended = policies.in_force(VOCABULARY)
     assert (mended.policy.actions[0].weight, mended.problems) == (20, "")
@@ -144,7 +144,7 @@ def test_the_named_policy_itself_stays_in_force_when_its_file_goes(site: Path) -
     (site / "own.policy").unlink()
     held = policies.in_force(VOCABULARY, name="own")
     assert held.policy.name == "own"
-    assert held.problems.endswith("the policy in force is still own 1 (from just now)\nknown policies: baseline")
+    assert held.problems.endswith("the policy in force is still own 1 (loaded just now)\nknown policies: baseline")
 
 
 def test_what_was_checked_is_kept_for_the_owner_only_and_read_quickly(site: Path) -> None:
@@ -180,8 +180,8 @@ def test_a_damaged_copy_is_not_trusted(site: Path) -> None:
 
 
 def test_ages_are_words() -> None:
-    assert [force.age(0, now) for now in (5, 60, 7200, 3 * 86400)] == [
-        "from just now", "1 minute old", "2 hours old", "3 days old",
+    assert [force.ago(0, now) for now in (5, 60, 7200, 3 * 86400)] == [
+        "just now", "1 minute ago", "2 hours ago", "3 days ago",
     ]  # fmt: skip
 
 

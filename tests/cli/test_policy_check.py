@@ -37,20 +37,25 @@ def test_errors_are_shown_and_the_exit_code_is_3(pratique: Any, tmp_path: Path) 
         "  |\n"
         '  = help: did you mean "file.write"?\n'
         "\n"
-        "1 error in 1 file; nothing was loaded, no policy was ever loaded on this machine: the shipped "
-        "baseline 1.0.0 is in force\n"
+        "1 error in 1 file\n"
     )
 
 
 def test_the_summary_names_the_policy_still_in_force(pratique: Any, tmp_path: Path, state: Path) -> None:
+    """Of the files that would be in force, and of no others."""
     from pratique import policies
     from pratique.events import STANDARD_KINDS, Vocabulary
 
     held = policies.in_force(Vocabulary(STANDARD_KINDS)).policy
-    (tmp_path / "x.policy").write_text("policy x {")
-    last = pratique("policy", "check", "x.policy").out.splitlines()[-1]
-    expected = f"1 error in 1 file; nothing was loaded, the policy in force is still {held.name} {held.version} ("
-    assert last.startswith(expected)
+    place = Path(os.environ["PRATIQUE_CONFIG"]) / "policies"
+    place.mkdir(parents=True)
+    for file in (place / "x.policy", tmp_path / "x.policy"):
+        file.write_text("policy x {")
+    assert pratique("policy", "check", tmp_path / "x.policy").out.splitlines()[-1] == "1 error in 1 file"
+    last = pratique("policy", "check", place / "x.policy").out.splitlines()[-1]
+    assert last == pratique("policy", "check").out.splitlines()[-1]
+    still = f"the policy in force is still {held.name} {held.version} (loaded "
+    assert last.startswith(f"1 error in 1 file; nothing was loaded, {still}")
 
 
 CHECK_WITH_OTHER_RULES = """

@@ -37,6 +37,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    from pratique import policies
     from pratique.host import Host
 
     host = Host.open()
@@ -51,7 +52,8 @@ def run(args: argparse.Namespace) -> int:
         return 0 if outcome.good else 3
     if outcome.diagnostics:
         print(outcome.rendered(colour=_wants_colour(), every=args.all), end="\n\n")
-    print(printable(_summary(outcome, vocabulary, host.role.policy)))
+    in_force = not args.path or policies.would_be_in_force(args.path, [Path(path) for path in host.role.policies])
+    print(printable(_summary(outcome, vocabulary, host.role.policy, in_force=in_force)))
     return 0 if outcome.good else 3
 
 
@@ -68,11 +70,13 @@ def _wants_colour() -> bool:
     return sys.stdout.isatty() and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
 
 
-def _summary(outcome: Outcome, vocabulary: Vocabulary, wanted: str) -> str:
-    """`12 actions in 4 files: good`, or what keeps it from being loaded."""
+def _summary(outcome: Outcome, vocabulary: Vocabulary, wanted: str, *, in_force: bool) -> str:
+    """`12 actions in 4 files: good`, or what keeps it from being loaded; with what is in force where it would be."""
     from pratique.policy.diagnostics import counted
 
     files = counted(len(outcome.files), "file")
+    if not outcome.good and not in_force:
+        return outcome.summary()
     if not outcome.good:
         return f"{outcome.summary()}; nothing was loaded, {_what_holds(vocabulary, wanted)}"
     actions = {(action.policy, action.name) for policy in outcome.policies.values() for action in policy.actions}

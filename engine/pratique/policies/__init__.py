@@ -14,6 +14,7 @@ from pratique.policies.force import check_in_force as check_in_force
 from pratique.policies.force import in_force as in_force
 from pratique.policies.force import last_good as last_good
 from pratique.policies.force import still_in_force as still_in_force
+from pratique.policies.force import would_be_in_force as would_be_in_force
 from pratique.policies.search import search_path as search_path
 
 if TYPE_CHECKING:

@@ -102,6 +102,13 @@ def check_in_force(
     return check_named(name or own_name(library), library, vocabulary, besides=_own_files(library), observed=observed)
 
 
+def would_be_in_force(paths: Iterable[Path], directories: Iterable[Path] = ()) -> bool:
+    """Whether some of these files and directories are where policies are looked for that are put in force."""
+    places = [place.resolve() for place in search_path(directories)]
+    named = [path.resolve() for path in paths]
+    return any(path == place or place in path.parents or path in place.parents for path in named for place in places)
+
+
 def _own_files(library: Library) -> list[Path]:
     """The site's files: an error in any of them keeps all from being loaded."""
     return [path for directory in library.directories[:-1] for path in files_below(directory)]
@@ -131,23 +138,23 @@ def own_name(library: Library) -> str:
     return next(iter(own), SHIPPED)
 
 
-def age(since: float, now: float) -> str:
-    """`3 days old`, for people."""
+def ago(since: float, now: float) -> str:
+    """`3 days ago`, for people."""
     seconds = max(0, int(now - since))
     for unit, word in ((86400, "day"), (3600, "hour"), (60, "minute")):
         if seconds >= unit:
             number = seconds // unit
-            return f"{number} {word}{'' if number == 1 else 's'} old"
-    return "from just now"
+            return f"{number} {word}{'' if number == 1 else 's'} ago"
+    return "just now"
 
 
 def still_in_force(held: InForce) -> str:
-    """`the policy in force is still ours 1.0.0 (3 days old)`"""
+    """`the policy in force is still ours 1.0.0 (loaded 3 days ago)`"""
     name = f"{held.policy.name} {held.policy.version}".strip()
     if not held.since:
         lacking = "no policy was ever loaded" if _read_kept() is None else "no good version of it is kept"
         return f"{lacking} on this machine: the shipped {name} is in force"
-    return f"the policy in force is still {name} ({age(held.since, time.time())})"
+    return f"the policy in force is still {name} (loaded {ago(held.since, time.time())})"
 
 
 def last_good(vocabulary: Vocabulary, name: str | None = None) -> InForce | None:
