@@ -28,6 +28,9 @@ ALWAYS_TOLD: Final = frozenset({
 })  # fmt: skip
 
 
+_WHAT_IT_LEFT: Final = "what it left; what it did besides is done"
+
+
 class LeavingOut(msgspec.Struct, frozen=True, kw_only=True):
     """What `without` would do.
 
@@ -92,6 +95,11 @@ class Evidence:
                     found.update(self._narrowed(finding.action, event, effect))
         return frozenset(found)
 
+    def beyond(self, finding: Finding) -> bool:
+        """Whether some of it is no change of a file, an account or a service, and cannot be taken back: it was run."""
+        events = (self._recording.event(seq) for seq in finding.evidence)
+        return any(one is not None and one.effect is None and not one.kind.startswith("file.") for one in events)
+
     def _narrowed(self, name: str, event: Event, effect: int) -> Iterable[int]:
         action, lines = self._actions.get(name), self._lines.get(effect)
         if action is None or not lines:
@@ -149,7 +157,10 @@ def _leave_out(
             asked[index] = (Treatment(outcome="kept", note="it weighs nothing"), frozenset())
             continue
         own = [effects[i] for i in sorted(evidence.effects(finding)) if i in effects]
-        asked[index] = _remedied(finding, own, recording, remedies)
+        treatment, ids = _remedied(finding, own, recording, remedies)
+        if treatment.outcome in ("reverted", "disabled") and not treatment.note and evidence.beyond(finding):
+            treatment = Treatment(outcome=treatment.outcome, note=_WHAT_IT_LEFT)
+        asked[index] = (treatment, ids)
     # A refused component is one more thing to be left out, as if it were a finding: numbered below the findings.
     whole = {-1 - at: name for at, name in enumerate(sorted(refused))}
     for index, name in whole.items():

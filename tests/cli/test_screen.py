@@ -234,3 +234,23 @@ def test_a_mark_that_does_not_decide_says_why():
         part = msgspec.structs.replace(report().subject, known=subject.known, reasons=subject.reasons)
         text = printed(msgspec.structs.replace(report(), subject=part))
         assert ("\nunknown all the same: marked clean by hand: ours; not signed\n" in text) is told
+
+
+def test_what_counts_several_times_tells_of_how_many_acts_and_of_every_kind_of_them():
+    events = (
+        *(Event("file.create", seq=n, effect=n, path=f"/root/new-{n}") for n in range(1, 6)),
+        Event("process.exec", seq=6, path="/usr/bin/true"),
+    )
+    recording = Recording(
+        id="1", subject=Subject(path="/x", name="x"), home="/root", components=(Component(name="x"),), events=events,
+        effects=tuple(Effect(id=n, type="file", op="add", path=f"/root/new-{n}", component="x") for n in range(1, 6)),
+    )  # fmt: skip
+    finding = Finding(
+        action="many", title="Does much", category="c", weight=20, count=4, component="x", remedy="revert",
+        evidence=(1, 2, 3, 4, 5, 6),
+    )  # fmt: skip
+    verdict = judge([finding], components=["x"], method=Method(), threshold=100, decide=Decide())
+    text = printed(make(recording, Policy(name="p"), verdict))
+    assert "Does much (4 times, 6 acts seen)" in text
+    assert "/usr/bin/true  process exec" in text
+    assert "and 3 more" in text

@@ -402,3 +402,25 @@ def test_the_report_goes_to_a_pipe_or_a_device_that_is_named(scene):
         assert done.returncode == 0, done.stderr
         assert json.loads(out.read())["exit_code"] == 0
     assert scene.run("--json=/dev/null", script).code == 0
+
+
+MIXED = """
+policy mixed "Files and programs" { version "1" }
+action much "Does much" {
+    category c
+    on file.create where path matches "~/new-*"
+    on process.exec where path matches "/usr/bin/id"
+    weight 20 each up to 6
+    remedy revert
+}
+"""
+
+
+def test_what_is_reverted_though_some_of_it_is_done_says_so(scene, tmp_path):
+    (tmp_path / "mixed.policy").write_text(MIXED)
+    lines = [f"touch ~/new-{n}" for n in range(4)]
+    told = scene.run("--without", "--policy", tmp_path / "mixed.policy", "--json", scene.script(*lines, "id")).json
+    (action,) = told["actions"]
+    assert (action["outcome"], action["note"]) == ("reverted", "what it left; what it did besides is done")
+    told = scene.run("--without", "--policy", tmp_path / "mixed.policy", "--json", scene.script(*lines)).json
+    assert [(one["outcome"], one["note"]) for one in told["actions"]] == [("reverted", "")]

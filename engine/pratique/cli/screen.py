@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 
 from rich.console import Console
 from rich.text import Text
@@ -11,7 +11,7 @@ from pratique.cli.details import details
 from pratique.cli.evidence import counted, distinct, short
 from pratique.cli.plain import printable, put
 from pratique.policy.score import shown
-from pratique.report import ActionPart, ComponentPart, Report, ending, typed, unfinished
+from pratique.report import ActionPart, ComponentPart, EvidencePart, Report, ending, typed, unfinished
 from pratique.standing import ON_NEITHER
 
 __all__ = ["details", "done", "human_size", "lines", "show"]
@@ -134,11 +134,11 @@ def _action(
     """`by` names the component that did it, where it was not the program itself."""
     weight = action.weight * action.count
     color = "red" if action.weight >= 50 else "yellow"
-    title = f"{action.title} ({action.count} times)" if action.count > 1 else action.title
+    title = f"{action.title}{_counted(action)}"
     left = Text.assemble((f"{shown(weight).removesuffix('.0'):>4}", color), f"  {title}")
     yield _columns(left, _told(action, left_out), width)
     where = action.policy
-    lines = list(distinct(action.evidence))
+    lines = list(distinct(_of_every_kind(action.evidence)))
     for line in lines[:EVIDENCE_LINES]:
         yield _columns(Text(f"      {line}{by}", style="dim"), where, width)
         where = by = ""
@@ -148,6 +148,20 @@ def _action(
     if with_outcome and (action.outcome != "kept" or action.note):
         note = f": {action.note}" if action.note else ""
         yield Text(f"      {action.outcome}{note}", style="dim italic")
+
+
+def _counted(action: ActionPart) -> str:
+    """How often it weighs, and of how many acts that is where there were more: `each up to N` counts no further."""
+    if action.count <= 1:
+        return ""
+    more = f", {action.evidence_count} acts seen" if action.evidence_count > action.count else ""
+    return f" ({action.count} times{more})"
+
+
+def _of_every_kind(evidence: Sequence[EvidencePart]) -> list[EvidencePart]:
+    """The first of every kind before all others: what was run is not to go under in what was written."""
+    first = {one.kind: at for at, one in reversed(list(enumerate(evidence)))}
+    return [evidence[at] for at in sorted(range(len(evidence)), key=lambda at: (first[evidence[at].kind] != at, at))]
 
 
 def _components(report: Report) -> Iterator[Text]:
