@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from pratique.errors import ConflictError, UsageError
+from pratique.errors import ConflictError, PratiqueError, UsageError
 from pratique.sandbox.quarantine import Quarantine
+from pratique.sandbox.recover import recover
 from pratique.sandbox.undo import Undone, undo
 
 EVERYTHING = (
@@ -80,6 +81,18 @@ def test_what_was_undone_is_not_undone_again(sh, tree):
     with pytest.raises(UsageError, match="was undone on 20"):
         undone(session)
     assert [path.name for path in (session.spec.place / "journal").iterdir()] == ["log"]
+
+
+def test_an_undoing_that_was_cut_short_and_cannot_be_read_is_told_as_what_it_is(sh, tree):
+    session = committed(sh("echo new >> conf"))
+    left = session.spec.place / "undo"
+    (left / "log").mkdir(parents=True)
+    (left / "unfinished").touch()
+    (told,) = recover(session.spec.place.parent)
+    assert (told.session, told.kind, told.troubles) == (session.spec.place.name, "undo", (f"{left}: is a directory",))
+    with pytest.raises(PratiqueError, match=f"is kept in {left}"):
+        undone(session)
+    assert (tree / "conf").read_text() == "old\nnew\n"
 
 
 def test_a_session_that_installed_nothing_cannot_be_undone(sh, tree):

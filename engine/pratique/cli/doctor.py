@@ -65,7 +65,7 @@ def examine(role_file: Path | None = None) -> list[Check]:
     """Every check, each contained: one that breaks is itself a finding."""
     looks: dict[str, Callable[[], Iterator[Check]]] = {
         "python": _python, "user": _user, "quarantine": _quarantine, "programs from inside": _inside, "tools": _tools,
-        "state directory": _state, "plugins and policy": lambda: _configured(role_file),
+        "state directory": _state, "cut short": _cut_short, "plugins and policy": lambda: _configured(role_file),
     }  # fmt: skip
     found: list[Check] = []
     for name, look in looks.items():
@@ -138,6 +138,21 @@ def _state() -> Iterator[Check]:
         name="state directory", ok=writable, detail=str(place) + ("" if writable else " cannot be written"),
         mend="" if writable else f"chown {os.geteuid()} {place}, or name another in PRATIQUE_STATE",
     )  # fmt: skip
+
+
+def _cut_short() -> Iterator[Check]:
+    """Installations and undoings of which something stays where it is, though it should have been taken back."""
+    from pratique.cli import recovering
+    from pratique.run.claimed import clear_up
+
+    try:
+        found = clear_up()
+    except (OSError, PratiqueError):
+        return  # without a state directory, which is said already
+    for one in found:
+        first, *troubles = recovering.told(one)
+        yield Check(name="cut short", ok=not troubles, needed=False, detail="\n".join([first, *troubles]),
+                    mend="mend what is named; the next command tries it again")  # fmt: skip
 
 
 def _configured(role_file: Path | None) -> Iterator[Check]:

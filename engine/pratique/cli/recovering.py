@@ -3,6 +3,12 @@
 from __future__ import annotations
 
 import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pratique.sandbox.recover import Recovered
+
+_SHOWN = 10
 
 
 def clear_up() -> None:
@@ -10,11 +16,16 @@ def clear_up() -> None:
     from pratique.run.claimed import clear_up
 
     for one in clear_up():
-        what = "the undoing" if one.kind == "undo" else "the installation"
-        if not one.troubles:
-            print(f"pratique: {what} of {one.session} had been cut short; it was taken back", file=sys.stderr)
-            continue
-        print(f"pratique: {what} of {one.session} had been cut short, and some of it cannot be taken back:",
-              file=sys.stderr)  # fmt: skip
-        for trouble in one.troubles[:10]:
+        first, *troubles = told(one)
+        print(f"pratique: {first}", file=sys.stderr)
+        for trouble in troubles:
             print(f"  {trouble}", file=sys.stderr)
+
+
+def told(one: Recovered) -> list[str]:
+    """What became of it, and a line for each trouble."""
+    what = "the undoing" if one.kind == "undo" else "the installation"
+    beginning = f"{what} of {one.session} had been cut short"
+    if not one.troubles:
+        return [f"{beginning}; it was taken back"]
+    return [f"{beginning}, and some of it cannot be taken back:", *one.troubles[:_SHOWN]]

@@ -15,6 +15,7 @@ from typing import Literal
 
 import msgspec
 
+from pratique.errors import PratiqueError
 from pratique.sandbox import copying, linux, merging, originals
 from pratique.sandbox.beneath import Beneath, handle, split
 from pratique.sandbox.durable import Durable
@@ -35,13 +36,14 @@ class Step:
 def begin(
     directory: Path, session: str, changes: Iterable[Change], host: Beneath, step: Step, source: Source | None = None
 ) -> Journal:
-    """The journal, with every original kept; `directory` must not exist yet. On failure nothing of it is left.
+    """The journal, with every original kept. On failure nothing of it is left.
 
-    `source`, for what can be undone later: where the new texts are, which are kept as well. Raises `OSError`.
+    `source`, for what can be undone later: where the new texts are, which are kept as well. Raises `OSError`, and
+    `PratiqueError` where an earlier one is in its place.
     """
     kind: Literal["commit", "undo"] = "undo" if source is None else "commit"
     prepared = with_temporaries(changes, session, kind)
-    directory.mkdir(mode=0o700, parents=True)
+    make_place(directory)
     try:
         (directory / UNFINISHED).touch(mode=0o600)
         with Durable(len(prepared)) as durable:
@@ -53,6 +55,19 @@ def begin(
         Journal(directory, Header(id=session), (), ()).forget()
         raise
     return journal
+
+
+def make_place(directory: Path) -> None:
+    """For a journal. Raises `PratiqueError` where one is that was taken back and is needed still, `OSError`."""
+    try:
+        directory.mkdir(mode=0o700, parents=True)
+    except FileExistsError:
+        raise PratiqueError(
+            f"this was begun before and cut short, and what could not be taken back is kept in {directory}",
+            hint="mend what stands in its way and try again"
+            if (directory / UNFINISHED).exists()
+            else "what belongs where is in its log: put it in place, remove that directory and try again",
+        ) from None
 
 
 def _keep_originals(
@@ -129,7 +144,7 @@ def carry_out(
                 act(change)
         for path, mtime_ns in (times or {}).items():
             directory = host.directory(path)
-            os.utime(handle(directory), ns=(mtime_ns, mtime_ns))
+            copying.set_time(directory, mtime_ns)
             durable.directory(directory)
         durable.wait()
     after = {path: os.fstat(host.directory(path)).st_mtime_ns for path in journal.times if _there(host, path)}

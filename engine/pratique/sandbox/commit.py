@@ -103,8 +103,9 @@ def transact(changes: Iterable[Change], host: Beneath, source: Source, written: 
 def complain_of(troubles: list[str], journal: Journal) -> None:
     """Raises `PratiqueError` when there are any."""
     if troubles:
+        what = "undoing" if journal.header.kind == "undo" else "installation"
         raise PratiqueError(
-            "some of an installation that failed could not be taken back:\n  " + "\n  ".join(troubles[:10]),
+            f"some of an {what} that failed could not be taken back:\n  " + "\n  ".join(troubles[:10]),
             hint=f"the originals are in {journal.directory}, what belongs where is in its log",
         )
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import fcntl
 import os
 import stat
+from collections.abc import Iterator
 
 from pratique.recording import FileState
 from pratique.sandbox.beneath import handle
@@ -64,19 +66,36 @@ def dress(target: int, like: FileState, attributes: dict[str, bytes]) -> None:
     """
     there = handle(target)
     if (here := os.fstat(target)).st_uid != like.uid or here.st_gid != like.gid:
-        try:
+        with _as_far_as_one_may():
             os.chown(there, like.uid, like.gid)
-        except PermissionError:
-            if os.geteuid() == 0:
-                raise  # an ordinary user who replaces a file in a group not theirs makes it their own, as always
     present = attributes_of(target)
     for name in present.keys() - attributes.keys():
         os.removexattr(there, name)
     for name, value in attributes.items():
         if present.get(name) != value:
             os.setxattr(there, name, value)
-    os.chmod(there, like.mode)  # noqa: PTH101  # as a rule it is a descriptor
-    os.utime(there, ns=(like.mtime_ns, like.mtime_ns))
+    if stat.S_IMODE(os.fstat(target).st_mode) != like.mode:  # that of somebody else's directory is not ours to set
+        os.chmod(there, like.mode)  # noqa: PTH101  # as a rule it is a descriptor
+    set_time(target, like.mtime_ns)
+
+
+def set_time(target: int, mtime_ns: int) -> None:
+    """When an open file or directory was changed; in somebody else's directory we may put things, but not set that."""
+    try:
+        os.utime(handle(target), ns=(mtime_ns, mtime_ns))
+    except PermissionError:
+        if os.fstat(target).st_uid == os.geteuid():
+            raise
+
+
+@contextlib.contextmanager
+def _as_far_as_one_may() -> Iterator[None]:
+    """An ordinary user who replaces what is another's, or in a group not theirs, makes it their own, as always."""
+    try:
+        yield
+    except PermissionError:
+        if os.geteuid() == 0:
+            raise
 
 
 def file(
@@ -123,7 +142,8 @@ def _dress_other(name: str, directory: int, like: FileState) -> None:
     try:
         found = os.stat(name, dir_fd=directory, follow_symlinks=False)
         if (found.st_uid, found.st_gid) != (like.uid, like.gid):
-            os.chown(name, like.uid, like.gid, dir_fd=directory, follow_symlinks=False)
+            with _as_far_as_one_may():
+                os.chown(name, like.uid, like.gid, dir_fd=directory, follow_symlinks=False)
         if like.type != "link":
             os.chmod(name, like.mode, dir_fd=directory)
         os.utime(name, ns=(like.mtime_ns, like.mtime_ns), dir_fd=directory, follow_symlinks=False)

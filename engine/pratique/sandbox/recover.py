@@ -14,7 +14,7 @@ from pratique.sandbox import journal, restored
 from pratique.sandbox.beneath import Beneath
 from pratique.sandbox.commit import JOURNAL
 from pratique.sandbox.space import remove_tree
-from pratique.sandbox.taking_back import take_back
+from pratique.sandbox.taking_back import in_words, take_back
 
 
 class Recovered(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,7 +51,9 @@ def recover(sessions: Path) -> Iterator[Recovered]:
             else:
                 yield _taken_back(found, directory.parent)
         except (OSError, journal.JournalError) as error:
-            yield Recovered(session=directory.parent.name, kind="commit", troubles=(str(error),))
+            kind = "commit" if directory.name == JOURNAL else "undo"
+            trouble = f"{directory}: {in_words(error)}" if isinstance(error, OSError) else str(error)
+            yield Recovered(session=directory.parent.name, kind=kind, troubles=(trouble,))
 
 
 def _taken_back(found: journal.Journal, place: Path) -> Recovered:

@@ -11,10 +11,10 @@ import errno
 import os
 import stat
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from pratique.sandbox import copying, originals
-from pratique.sandbox.beneath import Beneath, handle, split
+from pratique.sandbox.beneath import Beneath, split
 from pratique.sandbox.durable import Durable
 from pratique.sandbox.journal import Change, Done, Journal
 from pratique.sandbox.space import remove_tree_at
@@ -87,7 +87,14 @@ class _Work:
                 self._fail(change, error)
 
     def _fail(self, change: Change, error: OSError) -> None:
-        self._out.failed.append(f"{change.path}: {error.strerror or error}")
+        self._out.failed.append(f"{change.path}: {in_words(error)}")
+
+    @contextlib.contextmanager
+    def _trying(self, change: Change) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            self._fail(change, error)
 
     def _leave(self, change: Change, reason: str) -> None:
         self._out.left.append(f"{change.path}: {reason}")
@@ -97,9 +104,10 @@ class _Work:
             temporary = _temporary(change)
             path = f"{split(change.path)[0].rstrip('/')}/{temporary}"
             self._host.forget(path)
-            if self._host.find(path) is not None:
-                remove_tree_at(directory, temporary)
-                self._durable.directory(directory)
+            with self._trying(change):
+                if self._host.find(path) is not None:
+                    remove_tree_at(directory, temporary)
+                    self._durable.directory(directory)
 
     def _is_ours(self, change: Change, found: os.stat_result | None) -> bool:
         """Told by inode and time: numbers of devices may be others when the machine has started again.
@@ -117,46 +125,45 @@ class _Work:
         """Deepest first. A file that replaced another stays until that one replaces it again."""
         for change, directory, name in self._each(reversed(self._changes)):
             dressed = change.was_directory and change.becomes_directory
-            if change.after is None or dressed or not self._is_ours(change, _look(name, directory)):
-                continue
-            if change.becomes_directory:
-                self._host.forget(change.path)
-                with contextlib.suppress(OSError):
-                    os.chmod(name, 0o700, dir_fd=directory)
-                try:
-                    os.rmdir(name, dir_fd=directory)
-                except OSError as error:
-                    if error.errno != errno.ENOTEMPTY:
-                        raise
-                    self._leave(change, "somebody else put something in it")
-            elif change.before is None or change.was_directory:
-                os.unlink(name, dir_fd=directory)
-            self._durable.directory(directory)
+            with self._trying(change):
+                if change.after is not None and not dressed and self._is_ours(change, _look(name, directory)):
+                    self._remove(change, directory, name)
+                    self._durable.directory(directory)
+
+    def _remove(self, change: Change, directory: int, name: str) -> None:
+        if change.becomes_directory:
+            self._host.forget(change.path)
+            with contextlib.suppress(OSError):
+                os.chmod(name, 0o700, dir_fd=directory)
+            try:
+                os.rmdir(name, dir_fd=directory)
+            except OSError as error:
+                if error.errno != errno.ENOTEMPTY:
+                    raise
+                self._leave(change, "somebody else put something in it")
+        elif change.before is None or change.was_directory:
+            os.unlink(name, dir_fd=directory)
 
     def restore(self) -> None:
         directories = []
         for change, directory, name in self._each(
             (one for one in self._changes if one.before is not None), restoring=True
         ):
-            found = _look(name, directory)
-            if change.was_directory:
+            with self._trying(change):
+                found = _look(name, directory)
+                if not change.was_directory:
+                    self._put_back(change, directory, name, found)
+                    continue
                 directories.append(change)
                 if found is None:
                     os.mkdir(name, 0o700, dir_fd=directory)
                     self._durable.directory(directory)
-            else:
-                try:
-                    self._put_back(change, directory, name, found)
-                except OSError as error:
-                    self._fail(change, error)
         for change in reversed(directories):
             assert change.before is not None
-            try:
+            with self._trying(change):
                 descriptor = self._host.directory(change.path)
                 copying.dress(descriptor, change.before.state, change.before.attributes)
                 self._durable.directory(descriptor)
-            except OSError as error:
-                self._fail(change, error)
 
     def _put_back(self, change: Change, directory: int, name: str, found: os.stat_result | None) -> None:
         own = os.open(self._directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -186,8 +193,17 @@ class _Work:
         for path, mtime_ns in self._times.items():
             with contextlib.suppress(FileNotFoundError, NotADirectoryError):
                 descriptor = self._host.directory(path)
-                os.utime(handle(descriptor), ns=(mtime_ns, mtime_ns))
+                if os.fstat(descriptor).st_mtime_ns == mtime_ns:
+                    continue
+                try:
+                    copying.set_time(descriptor, mtime_ns)
+                except OSError as error:
+                    self._out.failed.append(f"{path}: its time: {in_words(error)}")
                 self._durable.directory(descriptor)
+
+
+def in_words(error: OSError) -> str:
+    return (error.strerror or str(error)).lower()
 
 
 def _temporary(change: Change) -> str:

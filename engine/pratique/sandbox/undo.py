@@ -80,7 +80,7 @@ def undo(
         if changes:
             _transact(changes, host, done, look, place, session)
         else:
-            (place / UNDO).mkdir(mode=0o700)
+            carrying.make_place(place / UNDO)
             nothing = Journal(place / UNDO, journal.Header(id=session, kind="undo", started=time.time()), (), ())
             nothing.begin()
             nothing.end(journal.Done(ended=time.time()))
