@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from pratique import Effect, Session
 
 #: Most of a text file that is compared line by line.
@@ -30,11 +32,22 @@ def changed_lines(effect: Effect, content: Effect, session: Session) -> list[tup
     if new is None:
         return nothing
     old = old or []  # too large to be read: then every line counts as new
-    had, has = set(old), set(new)
-    added = _portions([_shown(line) for line in new if line not in had])
-    removed = _portions([_shown(line) for line in old if line not in has])
+    added = _portions([_shown(line) for line in _more(new, old)])
+    removed = _portions([_shown(line) for line in _more(old, new)])
     count = max(len(added), len(removed), 1)
     return list(zip(_filled(added, count), _filled(removed, count), strict=True))
+
+
+def _more(lines: list[str], than: list[str]) -> list[str]:
+    """The lines that are there more often than in the other, as often as they are; the last of equal ones, in order."""
+    rest = Counter(than)
+    out = []
+    for line in lines:
+        if rest[line]:
+            rest[line] -= 1
+        else:
+            out.append(line)
+    return out
 
 
 def may_hold_settings(path: str) -> bool:

@@ -46,6 +46,21 @@ def test_changed_lines_are_those_that_came_and_went():
     assert (write.fields["added"], write.fields["removed"]) == ("new", "old")
 
 
+@pytest.mark.parametrize(
+    ("before", "now", "added", "removed"),
+    [
+        (b"one\nalias\n", b"one\nalias\nalias\n", "alias", ""),
+        (b"one\n\n", b"one\n\nalias\n\nalias\n", "alias\n\nalias", ""),
+        (b"alias\none\nalias\nalias\n", b"alias\none\n", "", "alias\nalias"),
+        (b"one\ntwo\n", b"two\none\n", "", ""),
+    ],
+)
+def test_a_line_that_is_there_once_more_was_added(before, now, added, removed):
+    effect = change("modify", before=state(sha256="old"), after=state())
+    (write,) = told(effect, now=now, before=before)
+    assert (write.fields["added"], write.fields["removed"]) == (added, removed)
+
+
 def test_binary_and_large_files_have_no_lines():
     effect = change("modify", path="/usr/x", before=state(sha256="old"), after=state())
     assert told(effect, now=b"\0\1\na", before=b"a")[0].fields["added"] == ""

