@@ -130,7 +130,7 @@ def test_what_changed_since_is_named_and_left_with_anyway(scene, command):
     assert (scene.home / "app/run").exists()
     done = command("undo", "--anyway", ran.json["id"])
     assert done.code == 0
-    assert f"our lines taken out of {scene.home}/.settings" in done.out
+    assert f"its lines taken out of {scene.home}/.settings" in done.out
     assert (scene.home / ".settings").read_text() == "old\n# later\n"
     assert [path.name for path in (scene.home / "app").iterdir()] == ["data"]
 

@@ -104,7 +104,7 @@ def _undo(beginning: str, anyway: bool, as_json: bool) -> int:
 
 def _show(done: Undone, name: str) -> None:
     print(f"undone  {name}: {_changes(len(done.restored) + len(done.merged))}")
-    _each("our lines taken out of", done.merged)
+    _each("its lines taken out of", done.merged)
     _each("left as it is", (f"{one.path}: {one.reason}" for one in done.left))
     _each("left to others, who changed it since:", _together(done.stayed))
 
