@@ -135,6 +135,31 @@ def test_what_changed_since_is_named_and_left_with_anyway(scene, command):
     assert [path.name for path in (scene.home / "app").iterdir()] == ["data"]
 
 
+def test_equal_lines_of_two_installations_go_one_after_the_other(scene, command):
+    settings = scene.home / ".settings"
+    settings.write_text("a\n")
+    script = scene.script("echo same >> ~/.settings")
+    older, newer = (scene.run("--install", "--json", script).json["id"] for _ in range(2))
+    with settings.open("a") as file:
+        file.write("mine\n")
+    for session, left in ((older, "a\nsame\nmine\n"), (newer, "a\nmine\n")):
+        done = command("undo", session)
+        assert (done.code, done.out) == (0, f"undone  setup.sh: 1 change\n  its lines taken out of {settings}\n")
+        assert settings.read_text() == left
+
+
+def test_what_the_person_removed_meanwhile_is_said_to_be_gone_already(scene, command):
+    settings = scene.home / ".settings"
+    settings.write_text("old\n")
+    session = scene.run("--install", "--json", scene.script(*INSTALLER)).json["id"]
+    shutil.rmtree(scene.home / "app")
+    settings.write_text("mine\nold\n")
+    done = command("undo", session)
+    gone = f"  gone already: {scene.home}/app\n  gone already: its lines in {settings}\n"
+    assert (done.code, done.out) == (0, f"undone  setup.sh: 0 changes\n{gone}")
+    assert settings.read_text() == "mine\nold\n"
+
+
 def test_an_installation_whose_report_is_damaged_is_named_and_undone(scene, command, state):
     session = scene.run("--install", "--json", scene.script(*INSTALLER)).json["id"]
     report = state / "history" / f"{session}.json"

@@ -88,6 +88,7 @@ def _undo(beginning: str, anyway: bool, as_json: bool) -> int:
             "id": session,
             "restored": done.restored,
             "merged": done.merged,
+            "gone": [*done.gone, *done.lines_gone],
             "left": [{"path": one.path, "reason": one.reason} for one in done.left],
             "stayed": [{"path": one.path, "what": one.what} for one in done.stayed],
             "broken": complaints,
@@ -105,8 +106,16 @@ def _undo(beginning: str, anyway: bool, as_json: bool) -> int:
 def _show(done: Undone, name: str) -> None:
     print(f"undone  {name}: {_changes(len(done.restored) + len(done.merged))}")
     _each("its lines taken out of", done.merged)
+    _each("gone already:", _topmost(done.gone))
+    _each("gone already: its lines in", done.lines_gone)
     _each("left as it is", (f"{one.path}: {one.reason}" for one in done.left))
     _each("left to others, who changed it since:", _together(done.stayed))
+
+
+def _topmost(paths: Sequence[str]) -> Iterator[str]:
+    """Of a directory that is gone, nothing more is said than that."""
+    known = set(paths)
+    yield from (path for path in paths if path.rpartition("/")[0] not in known)
 
 
 def _together(stayed: Sequence[Stayed]) -> Iterator[str]:

@@ -7,19 +7,20 @@ the commit was, with a journal of its own.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import stat
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import Final
 
 import msgspec
 
 from pratique.errors import ConflictError, NoRoomError, PratiqueError, UsageError
 from pratique.recording import FileState
-from pratique.sandbox import carrying, journal, merging
+from pratique.sandbox import carrying, journal, later, merging
 from pratique.sandbox.beneath import Beneath, names_in, open_regular, split
 from pratique.sandbox.commit import JOURNAL, complain_of
 from pratique.sandbox.journal import Change, Journal, Kept
@@ -45,11 +46,14 @@ class Stayed(msgspec.Struct, frozen=True, kw_only=True):
 class Undone(msgspec.Struct, frozen=True, kw_only=True):
     """What was done: paths put back as they were, text files of which our change was taken out, and what was left.
 
-    `left` stood in the way; `stayed` did not, for others may use it as they like.
+    `left` stood in the way; `stayed` did not, for others may use it as they like. With what is `gone`, and with the
+    lines of `lines_gone`, nothing was to be done: somebody had removed them already.
     """
 
     restored: tuple[str, ...] = ()
     merged: tuple[str, ...] = ()
+    gone: tuple[str, ...] = ()
+    lines_gone: tuple[str, ...] = ()
     left: tuple[InTheWay, ...] = ()
     stayed: tuple[Stayed, ...] = ()
 
@@ -77,7 +81,7 @@ def undo(
         changes = look.changes()
         if (look.left or complaints) and not anyway:
             raise _in_the_way(look.left, complaints, session)
-        if changes:
+        if changes or look.anew:
             _transact(changes, host, done, look, place, session)
         else:
             carrying.make_place(place / UNDO)
@@ -90,7 +94,10 @@ def undo(
             finished.forget_originals()
     merged = tuple(sorted(look.merged))
     restored = tuple(change.path for change in changes if change.path not in look.merged)
-    return Undone(restored=restored, merged=merged, left=tuple(look.left), stayed=tuple(look.stayed))
+    return Undone(
+        restored=restored, merged=merged, gone=tuple(sorted(look.gone)), lines_gone=tuple(sorted(look.lines_gone)),
+        left=tuple(look.left), stayed=tuple(look.stayed),
+    )  # fmt: skip
 
 
 def _in_the_way(left: Sequence[InTheWay], complaints: Sequence[str], session: str) -> ConflictError:
@@ -156,7 +163,11 @@ class _Look:
         self._staying: set[str] = set()  # directories that cannot go, for what is in them
         self._named: set[str] = set()  # what was left, and why that is so is settled
         self._going: set[str] = set()
+        self._later = later.Later(done)
         self.merged: dict[str, bytes] = {}
+        self.anew: dict[str, bytes] = {}  # texts of later installations, without what goes
+        self.gone: list[str] = []
+        self.lines_gone: list[str] = []
         self.left: list[InTheWay] = []
         self.stayed: list[Stayed] = []
 
@@ -218,6 +229,7 @@ class _Look:
         if now is None:
             self._going.add(change.path)
             if change.before is None:
+                self.gone.append(change.path)
                 return None
             if change.after is not None:
                 self._leave(change.path, "was removed")
@@ -230,8 +242,11 @@ class _Look:
             return None
         if change.becomes_directory:
             return self._directory(change, here)
-        if self._differs(change, here):
+        if self._differs(change, here) or later.is_told_anew(self._done, change):
             return self._merge(change, here)
+        if change.installed:
+            with contextlib.suppress(OSError):
+                self.anew |= self._later.take_out(change)[1]
         self._going.add(change.path)
         return Change(path=change.path, before=here, after=change.before)
 
@@ -281,27 +296,31 @@ class _Look:
         """Only our lines go, where others changed a text file since."""
         before, after = change.before, change.after
         if change.installed and before is not None and after is not None and here.state.type == "file":
-            merged = self._without_ours(change)
-            if merged is not None:
+            found = self._without_ours(change)
+            if found is not None:
+                was, merged = found
+                if merged == was:
+                    self.lines_gone.append(change.path)
+                    return None
                 now = msgspec.structs.replace(here.state, size=len(merged), mtime_ns=time.time_ns())
                 self.merged[change.path] = merged
                 return Change(path=change.path, before=here, after=Kept(state=now))
         self._leave(change.path, "was changed")
         return None
 
-    def _without_ours(self, change: Change) -> bytes | None:
-        """None where our lines cannot be told apart, or nobody may read the file any more."""
+    def _without_ours(self, change: Change) -> tuple[bytes, bytes] | None:
+        """The text now, and without our lines; None where those cannot be told apart, or nobody may read the file."""
         try:
-            return merging.without(*self._three(change), change.path)
+            taken, anew = self._later.take_out(change)
+            with open(self._host.open_file(change.path), "rb") as file:
+                now = file.read(merging.largest(change.path) + 1)
         except (OSError, ValueError):
             return None
-
-    def _three(self, change: Change) -> tuple[bytes, bytes, bytes]:
-        """The file before, as it was installed, and now."""
-        directory, most = self._done.directory, merging.largest(change.path)
-        before = _beginning((directory / (change.copied or change.saved)).open("rb"), most)
-        installed = _beginning((directory / change.installed).open("rb"), most)
-        return before, installed, _beginning(open(self._host.open_file(change.path), "rb"), most)
+        out = taken.out_of(now)
+        if out is None:
+            return None
+        self.anew |= anew
+        return now, out
 
 
 def _same_content(was: FileState, now: FileState) -> bool:
@@ -311,21 +330,16 @@ def _same_content(was: FileState, now: FileState) -> bool:
     return was.type != "file" or bool(now.sha256) or was.mtime_ns == now.mtime_ns
 
 
-def _beginning(file: BinaryIO, most: int) -> bytes:
-    """Enough of it to see whether it is longer than that."""
-    with file:
-        return file.read(most + 1)
-
-
 def _transact(
     changes: list[Change], host: Beneath, done: Journal, look: _Look, place: Path, session: str
 ) -> None:  # fmt: skip
     step = carrying.Step()
     undoing: Journal | None = None
-    with _Originals(done, host, look.merged) as source:
+    with _Originals(done, host, {**look.merged, **look.anew}) as source:
         try:
             times = _times(changes, host, done)
-            undoing = carrying.begin(place / UNDO, session, changes, host, step)
+            everything = (*changes, *later.changes(look.anew, host))
+            undoing = carrying.begin(place / UNDO, session, everything, host, step)
             carrying.carry_out(undoing, host, source, step, times=times)
         except BaseException as error:
             if undoing is not None:
@@ -362,12 +376,15 @@ def _explained(error: OSError, path: str) -> PratiqueError:
 
 
 class _Originals:
-    """What the commit replaced, as the source of a transaction. A context manager."""
+    """What the commit replaced, as the source of a transaction. A context manager.
 
-    def __init__(self, done: Journal, host: Beneath, merged: Mapping[str, bytes]) -> None:
+    `contents`: of what is put there with another content, by path.
+    """
+
+    def __init__(self, done: Journal, host: Beneath, contents: Mapping[str, bytes]) -> None:
         self._changes = {change.path: change for change in done.changes}
         self._host = host
-        self._merged = merged
+        self._contents = contents
         self._directory = os.open(done.directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
 
     def __enter__(self) -> _Originals:
@@ -382,14 +399,14 @@ class _Originals:
         return self._directory, best(change.saved, change.copied, change.before.state, self._directory)
 
     def open(self, path: str) -> int:
-        """Of a file that is merged, the one that is there now, with the attributes it has."""
-        if path in self._merged:
-            return self._host.open_file(path)
+        """Of a file with another content, the one that is there now, with the attributes it has."""
+        if path in self._contents:
+            return self._host.open_file(later.like(path) if path not in self._changes else path)
         directory, name = self.find(path)
         return open_regular(name, directory)
 
     def content(self, path: str) -> bytes | None:
-        return self._merged.get(path)
+        return self._contents.get(path)
 
     def may_be_linked(self, descriptor: int | None, like: FileState) -> bool:
         if descriptor is None:
