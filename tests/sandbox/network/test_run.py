@@ -133,6 +133,8 @@ def test_pip_builds_from_the_real_registry(pratique, python_for_all, tmp_path):
     pip = pratique("run", "--json", "--refuse", "--", tmp_path / "venv/bin/pip", "install", "--no-binary=:all:", "toml")
     assert pip.out, pip.err
     assert "Successfully installed toml" in pip.json["screens"][0]["text"], pip.err
+    assert "Installing build dependencies" in pip.json["screens"][0]["text"], "built as pip does it by itself"
+    assert pip.json["actions"] == []
 
 
 @pytest.mark.network
