@@ -167,9 +167,11 @@ def test_a_ctrl_c_that_is_a_key_like_any_other_interrupts_nothing(scene, attend)
     assert (scene.home / "new").exists()
 
 
-@pytest.mark.parametrize("last", ["exec sleep 100", "sleep 100; exit 3"])
-def test_an_interrupt_that_ends_the_installer_installs_nothing(scene, attend, last):
-    child = attend("run", "--install", scene.script("touch ~/new", "echo ready", last))
+@pytest.mark.parametrize(
+    ("first", "last"), [("true", "exec sleep 100"), ("trap 'exit 130' INT", "while :; do sleep 0.1; done")]
+)
+def test_an_interrupt_that_ends_the_installer_installs_nothing(scene, attend, first, last):
+    child = attend("run", "--install", scene.script(first, "touch ~/new", "echo ready", last))
     child.expect_exact("ready")
     child.send("\x03")
     child.expect_exact("interrupted; nothing was committed")
