@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
+
 import pytest
 
 CONNECT = "python3 -c 'import socket; socket.create_connection((\"192.0.2.1\", 80), 2)'"
@@ -38,3 +41,17 @@ def test_what_only_root_can_do_is_said_in_a_sentence(ordinary_user):
     ran = ordinary_user.pratique("run", "--", "apt-get", "install", "hello")
     assert ran.code == 4
     assert "pratique: the command apt-get can only be run by root\n" in ran.err
+
+
+@pytest.mark.root
+def test_who_would_write_to_what_is_somebody_else_s_is_told_why_it_cannot(ordinary_user):
+    place = Path("/srv/pratique-for-all")
+    place.mkdir()
+    try:
+        place.chmod(0o777)
+        ran = ordinary_user.pratique("run", "--install", "--", "sh", "-c", f"echo 2 > {place}/z")
+        assert ran.code == 6, ran.err
+        assert "a directory that is not yours, though you may write there: run it as root" in ran.err
+        assert list(place.iterdir()) == []
+    finally:
+        shutil.rmtree(place)
