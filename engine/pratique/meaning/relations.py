@@ -34,7 +34,7 @@ class Relations:
         self.packages = packages
         self._provided: dict[str, dict[str, str]] = {}
         for name, fields in packages.items():
-            self._provided.setdefault(name, {})[name] = fields.get("Version", "")
+            self._provided.setdefault(name.partition(":")[0], {})[name] = fields.get("Version", "")
             for one in (one for group in _clauses(fields.get("Provides", "")) for one in group):
                 self._provided.setdefault(one.name, {}).setdefault(name, one.version)
 
