@@ -241,7 +241,7 @@ def test_what_is_evidently_no_policy_is_told_so_once(pratique: Any, tmp_path: Pa
     ran = pratique("policy", "check", "x.sh")
     assert ran.code == 3
     assert ran.out.startswith("error[P0301]: this is no policy file: ")
-    assert "\n1 error in 1 file; " in ran.out
+    assert "\n1 error in 1 file\n" in ran.out
     assert "1 error in 1 file" in pratique("policy", "fmt", "--check", "x.sh").err
 
 
