@@ -282,13 +282,17 @@ class Packaged:
         return bool(self._by_path)
 
     def call(self, event: Event) -> Event:
-        """A call on a file that the package manager put there, also under the name dpkg unpacks it by, is its doing."""
+        """A call on a file the package manager put there, also under the name dpkg unpacks it by, says whose it is.
+
+        It is the package manager's doing, but for what a script of a package did.
+        """
         if event.kind in _OF_PACKAGES:
             path = str(event.fields.get("path", ""))
             effect = self._by_path.get(path.removesuffix(".dpkg-new").removesuffix(".dpkg-tmp"))
-            if effect is not None and not (effect.id in self._listed and event.process in self._scripted):
+            if effect is not None:
+                scripts = effect.id in self._listed and event.process in self._scripted
                 event.fields = {
-                    **event.fields, "by_package_manager": True, "package": effect.details.get("package", "")
+                    **event.fields, "by_package_manager": not scripts, "package": effect.details.get("package", "")
                 }  # fmt: skip
         return event
 

@@ -117,7 +117,7 @@ PACKAGES = (
         ("openssh-server", "openssh-sftp-server"),
         sshd,
         ("ssh.service", "ssh.socket"),
-        ("log-in-settings", "privileged-program"),
+        ("log-in-settings", "package-privilege"),
         library=True,
     ),
     Package("nginx-light", ("nginx-light", "nginx", "nginx-common"), nginx, ("nginx.service",)),

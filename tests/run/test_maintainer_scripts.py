@@ -38,21 +38,32 @@ def found(ran):
     return [action["name"] for action in ran.json["actions"]]
 
 
+OWN, OTHER = "package-privilege", "privileged-program"
+
+
 @pytest.mark.parametrize(
-    "script",
+    ("script", "actions"),
     [
-        f"chmod u+s {TOOL}",
-        f"mv {TOOL} /usr/bin/other; chmod u+s /usr/bin/other; mv /usr/bin/other {TOOL}",
-        f"ln {TOOL} /usr/bin/other; chmod u+s /usr/bin/other; rm /usr/bin/other",
-        f"dpkg-statoverride --update --add root root 4755 {TOOL}",
-        f"cp /bin/sh {TOOL}; chmod u+s {TOOL}",
-        f"setcap cap_setuid+ep {TOOL}",
+        pytest.param(f"chmod u+s {TOOL}", {OWN}, id="chmod"),
+        pytest.param(f"mv {TOOL} /usr/bin/other; chmod u+s /usr/bin/other; mv /usr/bin/other {TOOL}", {OWN, OTHER},
+                     id="by another name"),
+        pytest.param(f"ln {TOOL} /usr/bin/other; chmod u+s /usr/bin/other; rm /usr/bin/other", {OWN, OTHER},
+                     id="by a second name"),
+        pytest.param(f"dpkg-statoverride --update --add root root 4755 {TOOL}", {OWN}, id="dpkg-statoverride"),
+        pytest.param(f"cp /bin/sh {TOOL}; chmod u+s {TOOL}", {OWN}, id="with other content"),
+        pytest.param(f"setcap cap_setuid+ep {TOOL}", {OTHER}, id="setcap"),
     ],
-    ids=["chmod", "by another name", "by a second name", "dpkg-statoverride", "with other content", "setcap"],
-)
-def test_a_script_that_makes_its_package_s_own_program_setuid_is_seen(pratique, package, script):
+)  # fmt: skip
+def test_a_script_that_makes_its_package_s_own_program_setuid_is_seen(pratique, package, script, actions):
+    ran = pratique("run", "--refuse", "--json", package(postinst=script))
+    assert set(found(ran)) == actions, ran.err
+
+
+@pytest.mark.parametrize("script", ["cp /bin/sh /usr/bin/other; chmod u+s /usr/bin/other", "chmod u+s /usr/bin/less"])
+def test_another_program_that_a_script_makes_setuid_is_not_its_package_s(pratique, package, script):
     ran = pratique("run", "--refuse", "--json", package(postinst=script))
     assert found(ran) == ["privileged-program"], ran.err
+    assert ran.json["verdict"]["class"] == "undesirable"
 
 
 def test_a_mode_that_the_package_declares_is_dpkg_s_doing(pratique, package):
