@@ -22,8 +22,13 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 def pytest_configure() -> None:
-    """Whoever started us in the background had Ctrl-C ignored, and every command we try would inherit that."""
+    """Tests are the same wherever they are started from.
+
+    Whoever started us in the background had Ctrl-C ignored, and every command we try would inherit that; a terminal
+    that can do nothing is shown no colours, and breaks no lines.
+    """
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    os.environ["TERM"] = "xterm-256color"
 
 
 class Ran(NamedTuple):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -119,6 +120,7 @@ def test_a_key_that_was_revoked_vouches_no_more(program: Path, maker: Maker, tmp
     (tmp_path / "revocation").write_text(reason.read_text().replace(":-----BEGIN", "-----BEGIN"))
     other.gpg("--import", str(tmp_path / "revocation"))
     (tmp_path / "revoked.gpg").write_bytes(other.gpg("--export", maker.key))
+    subprocess.run(["gpgconf", "--homedir", copy, "--kill", "all"], check=True, capture_output=True)
     facts = identified(program, trusting(("Tame", tmp_path / "revoked.gpg")))
     assert facts.signer is not None and not facts.signer.valid
     assert "revoked" in facts.facts["signature"]

@@ -24,7 +24,6 @@
 #include <linux/perf_event.h>
 #include <linux/rtnetlink.h>
 #include <linux/sched.h>
-#include <linux/vm_sockets.h>
 #include <mqueue.h>
 #include <net/if.h>
 #include <netinet/in.h>
@@ -45,6 +44,7 @@
 #include <sys/resource.h>
 #include <sys/shm.h>
 #include <sys/socket.h>
+#include <linux/vm_sockets.h>  // after what it needs and does not include everywhere
 #include <sys/stat.h>
 #include <sys/swap.h>
 #include <sys/syscall.h>
