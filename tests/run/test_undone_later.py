@@ -231,7 +231,7 @@ def test_directories_that_all_share_stay_with_what_others_put_there(scene):
 @pytest.mark.root
 def test_a_directory_that_another_took_and_closed_stands_in_the_way(ordinary_user):
     home = ordinary_user.home
-    script = ordinary_user.own(program(home / "setup.sh", "mkdir -m 300 ~/closed", "mkdir ~/taken", "touch ~/other"))
+    script = ordinary_user.own(program(home / "setup.sh", "mkdir -m 300 ~/shut", "mkdir ~/taken", "touch ~/other"))
     session = ordinary_user.pratique("run", "--install", "--json", script).json["id"]
     os.chown(home / "taken", 0, 0)
     (home / "taken").chmod(0o711)
@@ -240,7 +240,7 @@ def test_a_directory_that_another_took_and_closed_stands_in_the_way(ordinary_use
     assert f"  {home}/taken: cannot be listed: operation not permitted\n" in refused.err
     done = ordinary_user.pratique("undo", "--anyway", session)
     assert done.code == 0, done.err
-    assert [path.name for path in home.iterdir() if path.name in ("closed", "taken", "other")] == ["taken"]
+    assert [path.name for path in home.iterdir() if path.name in ("shut", "taken", "other")] == ["taken"]
     (home / "taken").rmdir()
 
 
