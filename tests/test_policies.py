@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import os
+import signal
 import stat
 import time
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import pytest
 
 from pratique import places, policies
 from pratique.errors import PolicyError, UsageError
 from pratique.events import STANDARD_KINDS, EventKind, Field, Vocabulary
-from pratique.policies import force, loading
+from pratique.policies import force, loading, parsing
 from pratique.policies.parsing import MUCH
 
 VOCABULARY = Vocabulary(STANDARD_KINDS)
@@ -269,6 +271,19 @@ def test_many_files_are_parsed_by_two_processes_to_the_same_end(state: Path, tmp
     assert [(one.code, Path(one.where.file).name) for one in outcome.diagnostics] == [("P0102", "p11.policy")]
     (tmp_path / "p11.policy").unlink()
     assert len(policies.check([tmp_path], VOCABULARY).policies["ours"].actions) == 11 * 800
+
+
+def test_a_copy_that_is_killed_loses_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    in_a_copy = parsing._in_a_copy
+
+    def killed(texts: Sequence[parsing.Text]) -> tuple[int, BinaryIO]:
+        copy, answer = in_a_copy(texts)
+        os.kill(copy, signal.SIGKILL)
+        return copy, answer
+
+    monkeypatch.setattr(parsing, "_in_a_copy", killed)
+    texts = [parsing.Text(f"{n}.policy", "part of ours\n" + "# words\n" * (MUCH // 8)) for n in range(2)]
+    assert [one.name for one in parsing.parse_all(texts)] == ["0.policy", "1.policy"]
 
 
 # -- several versions of one policy, side by side ---------------------------------------------------------------------
