@@ -127,7 +127,9 @@ def test_a_block_written_short_stays_short_while_it_fits() -> None:
 
 # -- any policy at all ------------------------------------------------------------------------------------------------
 
-name = st.from_regex(r"[a-z][a-z_-]{0,12}[a-z]", fullmatch=True).filter(lambda word: word not in ("true", "false"))
+# A line that begins with `and` or `or` goes on with the one before.
+words = st.from_regex(r"[a-z][a-z_-]{0,12}[a-z]", fullmatch=True)
+name = words.filter(lambda word: word not in ("true", "false", "and", "or"))
 text = st.text(st.characters(codec="utf-8", exclude_characters='"\\\n\0', exclude_categories=["Cs"]), max_size=60).map(
     '"{}"'.format
 )
