@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import stat
 import time
@@ -282,8 +283,25 @@ def test_a_copy_that_is_killed_loses_nothing(monkeypatch: pytest.MonkeyPatch) ->
         return copy, answer
 
     monkeypatch.setattr(parsing, "_in_a_copy", killed)
-    texts = [parsing.Text(f"{n}.policy", "part of ours\n" + "# words\n" * (MUCH // 8)) for n in range(2)]
-    assert [one.name for one in parsing.parse_all(texts)] == ["0.policy", "1.policy"]
+    assert [one.name for one in parsing.parse_all(_much())] == ["0.policy", "1.policy"]
+
+
+def test_where_there_can_be_no_copy_it_is_done_alone() -> None:
+    texts = _much()
+    parsing.parse_all(texts[:1])  # with the tables read
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (3, before[1]))
+    try:
+        with pytest.raises(OSError, match="Too many open files"):
+            os.pipe()
+        parsed = parsing.parse_all(texts)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+    assert [one.name for one in parsed] == ["0.policy", "1.policy"]
+
+
+def _much() -> list[parsing.Text]:
+    return [parsing.Text(f"{n}.policy", "part of ours\n" + "# words\n" * (MUCH // 8)) for n in range(2)]
 
 
 # -- several versions of one policy, side by side ---------------------------------------------------------------------

@@ -1,10 +1,11 @@
-"""Parsing many files: here, or half of them in a copy of this process when there is much to parse.
+"""Parsing many files: here, or some half of them in a copy of this process when there is much to parse.
 
 The copy shares the texts, which are in memory already, and gives back records, as MessagePack.
 """
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import os
 from collections.abc import Sequence
@@ -17,6 +18,8 @@ from pratique.policy.scope import Source
 
 #: Characters from which a second process is worth its while (one parses some 2 to 4 million a second).
 MUCH: Final = 300_000
+#: The share that is parsed here: the copy has to write its records down besides.
+_OURS: Final = 0.55
 
 
 class Text(msgspec.Struct, frozen=True, array_like=True):
@@ -29,19 +32,22 @@ class Text(msgspec.Struct, frozen=True, array_like=True):
 def parse_all(texts: Sequence[Text]) -> list[Source]:
     """Parse these files, in order."""
     total = sum(len(one.text) for one in texts)
-    if total < MUCH or len(os.sched_getaffinity(0)) < 2:
-        return [_source(one, parse(one.text, one.name)) for one in texts]
-    split, half = 0, 0
-    while half < total // 2:
-        half += len(texts[split].text)
+    if total >= MUCH and len(os.sched_getaffinity(0)) > 1:
+        with contextlib.suppress(OSError, msgspec.MsgspecError):  # no room for a copy, or it was killed: do it alone
+            return _by_two(texts, total)
+    return [_source(one, parse(one.text, one.name)) for one in texts]
+
+
+def _by_two(texts: Sequence[Text], total: int) -> list[Source]:
+    """Raises `OSError` where there can be no copy, `msgspec.MsgspecError` where it was ended."""
+    split, ours_of_it = 0, 0
+    while ours_of_it < total * _OURS:
+        ours_of_it += len(texts[split].text)
         split += 1
     copy, answer = _in_a_copy(texts[split:])
     try:
         ours = [_source(one, parse(one.text, one.name)) for one in texts[:split]]
-        with answer:
-            theirs = msgspec.msgpack.decode(answer.read(), type=list[Parsed])
-    except msgspec.MsgspecError:  # it was killed, perhaps for want of memory: do it alone
-        return [_source(one, parse(one.text, one.name)) for one in texts]
+        theirs = msgspec.msgpack.decode(answer.read(), type=list[Parsed])
     finally:
         answer.close()  # a copy that still writes ends by that
         os.waitpid(copy, 0)
@@ -53,9 +59,14 @@ def _source(one: Text, parsed: Parsed) -> Source:
 
 
 def _in_a_copy(texts: Sequence[Text]) -> tuple[int, BinaryIO]:
-    """The process that parses these, and where its records come from."""
+    """The process that parses these, and where its records come from. Raises `OSError`."""
     reading, writing = os.pipe()
-    copy = os.fork()
+    try:
+        copy = os.fork()
+    except OSError:
+        os.close(reading)
+        os.close(writing)
+        raise
     if copy:
         os.close(writing)
         return copy, os.fdopen(reading, "rb")
