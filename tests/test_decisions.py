@@ -291,6 +291,7 @@ def test_nothing_is_lost_when_it_cannot_be_written(store: Decisions, file: Path)
     assert file.read_bytes() == before
 
 
+@pytest.mark.alone
 def test_a_thousand_decisions_are_looked_through_in_no_time(store: Decisions, file: Path) -> None:
     entry = store.remember(subject(), "install", verdict=verdict(icon=10), now=NOW)
     book = json.loads(file.read_text())

@@ -190,6 +190,7 @@ def test_an_error_that_cannot_be_printed_is_still_reported():
     assert "Nasty" in host.failures()[0].message
 
 
+@pytest.mark.alone
 def test_a_plugin_that_overruns_is_off_for_the_rest_of_the_run():
     release = threading.Event()
     host = Host.of({"slow": answering(identify=release.wait), "good": answering(identify=Facts())})
@@ -203,6 +204,7 @@ def test_a_plugin_that_overruns_is_off_for_the_rest_of_the_run():
     assert len(host.failures()) == 1
 
 
+@pytest.mark.alone
 def test_an_abandoned_thread_does_not_hold_up_the_exit():
     program = """
 from pratique import hookimpl
@@ -535,6 +537,7 @@ def test_the_distributions_found_are_those_python_knows(folder):
     assert {one.version for one in distributions() if one.name == "my-fonts"} == {"1.0"}
 
 
+@pytest.mark.alone
 def test_opening_the_host_with_all_shipped_plugins_is_quick():
     program = (
         "import time; import pratique.hookspecs; start = time.process_time(); from pratique.host import Host; "
@@ -547,6 +550,7 @@ def test_opening_the_host_with_all_shipped_plugins_is_quick():
     assert min(times) < 0.1, f"the best of five took {min(times):.3f} s"
 
 
+@pytest.mark.alone
 def test_a_call_costs_little():
     host = Host.of({"a": answering(identify=Facts(kind="deb"))})
     host.call("identify", **ARGUMENTS)

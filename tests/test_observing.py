@@ -208,6 +208,7 @@ def test_an_error_of_ours_is_told_in_its_own_words_and_any_other_with_its_place(
     assert re.fullmatch(r"ValueError: broken \(test_observing\.py:\d+\)", runs["other"].error)
 
 
+@pytest.mark.alone
 def test_an_observer_that_hangs_is_left_behind():
     release = threading.Event()
 

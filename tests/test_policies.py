@@ -150,6 +150,7 @@ def test_the_named_policy_itself_stays_in_force_when_its_file_goes(site: Path) -
     assert held.problems.endswith("the policy in force is still own 1 (loaded just now)\nknown policies: baseline")
 
 
+@pytest.mark.alone
 def test_what_was_checked_is_kept_for_the_owner_only_and_read_quickly(site: Path) -> None:
     actions = "\n".join(f"action a{n} {{ on file.write where path = '/x{n}'; weight 1 }}" for n in range(3000))
     (site / "ours.policy").write_text("policy ours { }\n" + actions)

@@ -278,10 +278,12 @@ def of_processor(run: Any) -> float:
     return after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
 
 
+@pytest.mark.alone
 def test_the_shipped_rules_are_checked_in_less_than_400_ms(pratique: Any) -> None:
     assert min(of_processor(lambda: pratique("policy", "check")) for _ in range(5)) <= 0.4
 
 
+@pytest.mark.alone
 @pytest.mark.timeout(120)
 def test_ten_thousand_actions_in_200_files_are_checked_in_less_than_3_s(pratique: Any, tmp_path: Path) -> None:
     action = """action rule-{n} "Does the undesirable thing number {n}" {{

@@ -265,6 +265,7 @@ def test_lets_that_use_each_other_in_a_circle_are_named() -> None:
     assert "a -> b -> c -> a" in diagnostic.message
 
 
+@pytest.mark.alone
 def test_lets_cannot_grow_without_bound() -> None:
     lines = ['let l0 = ["/a", "/b"]'] + [f"let l{n} = [{', '.join([f'l{n - 1}'] * 10)}]" for n in range(1, 40)]
     before = time.process_time()
@@ -273,6 +274,7 @@ def test_lets_cannot_grow_without_bound() -> None:
     assert {one.code for one in out.diagnostics} == {"P0308"}
 
 
+@pytest.mark.alone
 def test_a_large_let_in_thousands_of_actions_is_bounded() -> None:
     paths = ", ".join(f'"/a/{n}"' for n in range(4000))
     clauses = "\n".join(f"on file.write where path in [big, '/x{n}']" for n in range(1000))

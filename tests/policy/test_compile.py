@@ -167,6 +167,7 @@ def many(count: int) -> tuple[Condition, ...]:
     return tuple(kinds[n % len(kinds)](n) for n in range(count))
 
 
+@pytest.mark.alone
 def test_ten_thousand_actions_compile_in_seconds_and_find_one() -> None:
     started = time.process_time()
     policy = compiled(*many(10_000))

@@ -176,6 +176,7 @@ def test_no_terminal_name_reaches_people() -> None:
     assert not [one for one in said if re.search(r"\b[A-Z]{4,}\b|__|_SEP", one.replace("EPERM", ""))]
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize(
     "text",
     [

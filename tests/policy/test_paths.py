@@ -113,6 +113,7 @@ def test_which_texts_are_windows() -> None:
     assert not folds("/c:/x") and not folds("~/x")
 
 
+@pytest.mark.alone
 def test_matching_takes_linear_time() -> None:
     glob = "/" + "*a" * 40
     started = time.process_time()

@@ -64,6 +64,7 @@ def test_flags_are_for_their_own_expression(flags: str, expected: bool) -> None:
     assert pattern(Regex("AB", "is")) == "(?is:AB)"
 
 
+@pytest.mark.alone
 def test_hostile_text_takes_linear_time() -> None:
     table: SearchTable[int] = SearchTable()
     table.add("(a+)+b", 0)

@@ -219,6 +219,7 @@ def test_an_installer_may_close_its_streams(scene, refused):
     assert str(scene.home / "done") in paths(ran.json)
 
 
+@pytest.mark.alone
 def test_an_installer_that_waits_for_an_answer_gets_none_and_does_not_hang(scene, refused):
     script = scene.script("printf 'Your name? '; read name || { echo nobody is there; exit 9; }", "touch ~/named")
     began = time.monotonic()

@@ -122,6 +122,7 @@ def test_events_of_any_kind_may_lack_their_fields(scene, plugin, tmp_path, field
     assert scene.pratique("replay", tmp_path / "x.rec").code == 10
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize(
     ("hook", "budget"),
     [
@@ -143,6 +144,7 @@ def test_one_that_hangs_is_left_behind(scene, plugin, hook, budget):
     assert scene.sessions() == []
 
 
+@pytest.mark.alone
 @pytest.mark.proof
 def test_an_observer_that_hangs_is_left_behind(scene, plugin):
     source = (

@@ -146,9 +146,10 @@ def test_a_file_in_a_directory_that_replaces_a_refused_one_is_left_out(sh, tree)
     ],
 )
 def test_a_path_that_became_something_else(sh, tree, script):
-    session = sh(script, "find . -printf '%P %y %s %l\\n' | sort > /tmp/listing")
-    listing = next(effect for effect in session.effects() if effect.path == "/tmp/listing")
-    expected = session.read("/tmp/listing", 10_000)
+    path = f"/tmp/listing-{os.getpid()}"
+    session = sh(script, f"find . -printf '%P %y %s %l\\n' | sort > {path}")
+    listing = next(effect for effect in session.effects() if effect.path == path)
+    expected = session.read(path, 10_000)
     session.commit([effect for effect in session.effects() if effect != listing])
     found = subprocess.run(["find", ".", "-printf", "%P %y %s %l\\n"], cwd=tree, capture_output=True, check=True)
     assert sorted(_sizeless(found.stdout)) == sorted(_sizeless(expected))

@@ -29,6 +29,10 @@ def said_by(session: Quarantine) -> tuple[str, str, int | None]:
     return out[1].decode(), out[2].decode(), ended.exit_status
 
 
+#: Seconds to sleep, as no other process of this machine sleeps: tests run beside one another.
+LONG = f"3141.{os.getpid()}"
+
+
 def mounts() -> list[str]:
     return [line for line in Path("/proc/mounts").read_text().splitlines() if "pratique" in line or "place" in line]
 
@@ -85,19 +89,20 @@ def test_without_a_callback_output_goes_to_ours(quarantine, capfd):
     assert capfd.readouterr() == ("out\n", "err\n")
 
 
+@pytest.mark.alone
 def test_a_deadline_ends_everything(quarantine):
     started = time.monotonic()
-    ended = quarantine("sh", "-c", "trap '' TERM INT HUP; sleep 3141 & sleep 3141", timeout=0.5).run()
+    ended = quarantine("sh", "-c", f"trap '' TERM INT HUP; sleep {LONG} & sleep {LONG}", timeout=0.5).run()
     assert time.monotonic() - started < 3
     assert (ended.timed_out, ended.exit_status) == (True, None)
     assert ended.processes_left >= 2
-    assert running("3141") == []
+    assert running(LONG) == []
 
 
 def test_what_is_left_running_is_counted_and_killed(quarantine):
-    ended = quarantine("sh", "-c", "for n in 1 2 3; do setsid nohup sleep 2718 >/dev/null 2>&1 & done").run()
+    ended = quarantine("sh", "-c", f"for n in 1 2 3; do setsid nohup sleep {LONG} >/dev/null 2>&1 & done").run()
     assert (ended.exit_status, ended.processes_left) == (0, 3)
-    assert running("2718") == []
+    assert running(LONG) == []
 
 
 def test_what_ends_soon_after_the_program_is_waited_for(sh, host):
@@ -106,11 +111,11 @@ def test_what_ends_soon_after_the_program_is_waited_for(sh, host):
 
 
 def test_another_thread_interrupts(quarantine):
-    session = quarantine("sleep", "1618")
+    session = quarantine("sleep", LONG)
     threading.Timer(0.4, session.interrupt).start()
     ended = session.run()
     assert (ended.interrupted, ended.exit_status) == (True, None)
-    assert running("1618") == []
+    assert running(LONG) == []
 
 
 @pytest.mark.parametrize("when", ["on_start", "on_tick"])
@@ -119,8 +124,8 @@ def test_a_failing_callback_ends_the_session_first(quarantine, when):
         raise RuntimeError("the caller's own")
 
     with pytest.raises(RuntimeError, match="own"):
-        quarantine("sh", "-c", "sleep 1414").run(**{when: fail})
-    assert running("1414") == []
+        quarantine("sh", "-c", f"sleep {LONG}").run(**{when: fail})
+    assert running(LONG) == []
     assert mounts() == []
 
 
@@ -212,7 +217,7 @@ from pathlib import Path
 from pratique.sandbox.quarantine import Quarantine
 from pratique.sandbox.spec import Spec
 Quarantine(Spec(id="k", place=Path({str(tmp_path / "place")!r}), directory={str(host)!r},
-    command=("sh", "-c", "trap '' TERM HUP; echo started; setsid sleep 5772 & sleep 5772"),
+    command=("sh", "-c", "trap '' TERM HUP; echo started; setsid sleep {LONG} & sleep {LONG}"),
     environment={{"PATH": "/usr/bin:/bin"}}, uid={os.geteuid()}, gid={os.getegid()})).run()
 """)
     environment = {**os.environ, "PRATIQUE_STATE": str(tmp_path / "state")}
@@ -221,13 +226,13 @@ Quarantine(Spec(id="k", place=Path({str(tmp_path / "place")!r}), directory={str(
         assert controller.stdout is not None
         assert controller.stdout.readline() == b"started\n"
         deadline = time.monotonic() + 5
-        while len(running("5772")) < 3 and time.monotonic() < deadline:
+        while len(running(LONG)) < 3 and time.monotonic() < deadline:
             time.sleep(0.02)
         controller.kill()
     deadline = time.monotonic() + 5
-    while running("5772") and time.monotonic() < deadline:
+    while running(LONG) and time.monotonic() < deadline:
         time.sleep(0.02)
-    assert running("5772") == []
+    assert running(LONG) == []
     assert mounts() == []
 
 

@@ -23,6 +23,7 @@ def test_what_is_allowed_is_reached_and_known_by_its_name(net):
     assert trial.effects == []  # not even in /etc
 
 
+@pytest.mark.alone
 def test_what_is_not_allowed_is_refused_at_once_and_known(net):
     began = time.monotonic()
     trial = net.run(
@@ -91,6 +92,7 @@ def test_a_neighbour_that_is_named_is_reached(net):
     assert "192.168.77.2 /" in net.run(f"{CURL} http://192.168.77.2/", "192.168.77.0/28").said
 
 
+@pytest.mark.alone
 def test_datagrams_and_strange_name_servers_are_refused_at_once(net):
     program = (
         "import socket,time\n"
