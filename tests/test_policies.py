@@ -7,7 +7,7 @@ import resource
 import signal
 import stat
 import time
-from collections.abc import Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -16,8 +16,10 @@ import pytest
 from pratique import places, policies
 from pratique.errors import PolicyError, UsageError
 from pratique.events import STANDARD_KINDS, EventKind, Field, Vocabulary
-from pratique.policies import force, loading, parsing
+from pratique.policies import copies, force, loading, parsing
 from pratique.policies.parsing import MUCH
+from pratique.policy.checker import check, read
+from pratique.policy.scope import Source
 
 VOCABULARY = Vocabulary(STANDARD_KINDS)
 GOOD = 'policy ours "Ours" { version "1" }\naction a { on file.write; weight 10 }\n'
@@ -275,16 +277,65 @@ def test_many_files_are_parsed_by_two_processes_to_the_same_end(state: Path, tmp
     assert len(policies.check([tmp_path], VOCABULARY).policies["ours"].actions) == 11 * 800
 
 
-def test_a_copy_that_is_killed_loses_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    in_a_copy = parsing._in_a_copy
+@pytest.fixture
+def killed_copies(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Every copy is killed as soon as there is one."""
+    begin, killed = copies._begin, []
 
-    def killed(texts: Sequence[parsing.Text]) -> tuple[int, BinaryIO]:
-        copy, answer = in_a_copy(texts)
+    def kill(work: Callable[[], object]) -> tuple[int, BinaryIO | None]:
+        copy, answer = begin(work)
         os.kill(copy, signal.SIGKILL)
+        killed.append(copy)
         return copy, answer
 
-    monkeypatch.setattr(parsing, "_in_a_copy", killed)
+    monkeypatch.setattr(copies, "_begin", kill)
+    return killed
+
+
+def test_a_copy_that_is_killed_loses_nothing(killed_copies: list[int]) -> None:
     assert [one.name for one in parsing.parse_all(_much())] == ["0.policy", "1.policy"]
+    assert len(killed_copies) == 1
+
+
+def _two_thousand(*more: str) -> list[Source]:
+    """The source of a policy of 2,000 actions, the last of which also hold these clauses."""
+    head = "policy ours { }\nlet early = ['/early']\nlet late = ['/late']\nlet unused = ['/unused']\n"
+    last = 2000 - len(more)
+    actions = [
+        f"action a{n} {{ on file.write where path in {'early' if n < 900 else 'late'} or path = '/{n}'\n"
+        f"{more[n - last] if n >= last else ''}\nweight 5 }}\n"
+        for n in range(2000)
+    ]
+    return [read(head + "".join(actions), "ours.policy")]
+
+
+@pytest.mark.parametrize(
+    ("more", "codes"),
+    [
+        ((), ["P0401"]),
+        (("on file.write where path in late", "on file.wrte", "on file.write where path in lat"),
+         ["P0401", "P0102", "P0104"]),
+    ],
+)  # fmt: skip
+def test_actions_checked_by_two_are_those_that_one_would_have_made(more: tuple[str, ...], codes: list[str]) -> None:
+    alone = check("ours", _two_thousand(*more), VOCABULARY)
+    assert [one.code for one in alone.diagnostics] == codes
+    assert check("ours", _two_thousand(*more), VOCABULARY, aside=copies.aside) == alone
+
+
+def test_what_is_too_much_for_a_policy_is_so_for_two_halves_that_are_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    for limit in (1999, 2000):
+        monkeypatch.setattr("pratique.policy.scope.LARGEST_POLICY", limit)
+        monkeypatch.setattr("pratique.policy.halves.LARGEST_POLICY", limit)
+        alone = check("ours", _two_thousand(), VOCABULARY)
+        assert ("P0308" in [one.code for one in alone.diagnostics]) == (limit == 1999)
+        assert check("ours", _two_thousand(), VOCABULARY, aside=copies.aside) == alone
+
+
+def test_actions_are_checked_alone_when_the_copy_was_killed(killed_copies: list[int]) -> None:
+    checked = check("ours", _two_thousand(), VOCABULARY, aside=copies.aside)
+    assert checked == check("ours", _two_thousand(), VOCABULARY)
+    assert len(killed_copies) == 1
 
 
 def test_where_there_can_be_no_copy_it_is_done_alone() -> None:

@@ -284,6 +284,21 @@ def test_a_large_let_in_thousands_of_actions_is_bounded() -> None:
     assert {one.code for one in out.diagnostics} == {"P0308"}
 
 
+def test_a_let_counts_wherever_it_is_used_even_if_it_is_the_same_condition() -> None:
+    paths = ", ".join(f'"/a/{n}"' for n in range(4000))
+    actions = "".join(f"action x{n} {{ on file.write where path in big; weight 5 }}\n" for n in range(501))
+    out = checked(f"let big = [{paths}]\n{actions}")
+    assert [one.code for one in out.diagnostics] == ["P0308"]
+    assert out.diagnostics[0].where.line == 502
+
+
+def test_a_long_text_counts_as_several_values() -> None:
+    for length, code in ((98, []), (4000, ["P0308"])):
+        paths = ", ".join(f'"/{n:0{length}}"' for n in range(100))
+        actions = "".join(f"action x{n} {{ on file.write where path in big; weight 5 }}\n" for n in range(600))
+        assert [one.code for one in checked(f"let big = [{paths}]\n{actions}").diagnostics] == code
+
+
 def test_a_chain_of_lets_is_no_recursion_error() -> None:
     lines = ["let l0 = ['/a']"] + [f"let l{n} = [l{n - 1}]" for n in range(1, 3000)]
     out = checked("\n".join(lines) + "\naction x { on file.write where path in l2999; weight 5 }")

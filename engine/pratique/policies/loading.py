@@ -10,6 +10,7 @@ import msgspec
 from pratique.errors import PolicyError, UsageError
 from pratique.events import Vocabulary
 from pratique.policies.collecting import no_collecting
+from pratique.policies.copies import aside
 from pratique.policies.hashes import faults_of_lists
 from pratique.policies.located import located
 from pratique.policies.reading import files_below, no_such
@@ -112,8 +113,9 @@ def _check_all(
     for name, own in by_policy.items():
         sources = {source.name: source for source in (*own, *(library.find(name) if name else ()))}
         checked = check_sources(
-            name, list(sources.values()), vocabulary, find=library.find, known=library.names(), observed=observed
-        )
+            name, list(sources.values()), vocabulary, find=library.find, known=library.names(), observed=observed,
+            aside=aside,
+        )  # fmt: skip
         diagnostics += checked.diagnostics
         files |= dict.fromkeys(sources)
         if checked.policy is not None and name:

@@ -9,10 +9,10 @@ import msgspec
 
 from pratique.events import Vocabulary
 from pratique.policy import blocks, fleetblocks, model, syntax, unheeded
-from pratique.policy.actions import action
 from pratique.policy.compose import Composed, Find, Unit, chain, compose
 from pratique.policy.conditions import Fields, condition
 from pratique.policy.diagnostics import Diagnostic, errors, in_order
+from pratique.policy.halves import Aside, actions, nobody
 from pratique.policy.limits import LARGEST_PROGRAM, MOST_ACTIONS
 from pratique.policy.parser import parse
 from pratique.policy.programs import cost
@@ -44,12 +44,13 @@ def check(
     find: Find = lambda name: (),
     known: Iterable[str] = (),
     observed: Collection[str] | None = None,
+    aside: Aside = nobody,
 ) -> Checked:
     """Check the policy `name`, whose files are `sources`, with all it extends.
 
     `find` gives the files of another policy (none: there is no such policy), `known` the names it could find.
     `observed` are the event kinds that some enabled detector emits; None: no warnings
-    about what nothing here observes or acts on.
+    about what nothing here observes or acts on. `aside` does some of the work beside us, where it is much.
     """
     context = Context(vocabulary, observed)
     units = chain(name, sources, find, known, context)
@@ -58,7 +59,7 @@ def check(
     context.actions = composed.actions.keys()
     context.disabled = composed.disabled.keys()
     _let_patterns(composed)
-    policy = _policy(composed, context)
+    policy = _policy(composed, context, aside)
     _lets(composed, context)
     diagnostics = tuple(in_order(context.diagnostics))
     return Checked(None if errors(diagnostics) else policy, diagnostics)
@@ -70,26 +71,26 @@ def check_text(text: str, vocabulary: Vocabulary, *, name: str = "policy", file:
     return check(source.policy or name, [source], vocabulary)
 
 
-def _policy(composed: Composed, context: Context) -> model.Policy:
+def _policy(composed: Composed, context: Context, aside: Aside) -> model.Policy:
     root = composed.units[-1]
-    actions = _actions(composed, context)
-    _reads(composed, actions)
-    _searches(composed, actions)
+    made = _actions(composed, context, aside)
+    _reads(composed, made)
+    _searches(composed, made)
     decide = blocks.decide(composed)
-    _weightless(composed, actions, decide.undesirable)
+    _weightless(composed, made, decide.undesirable)
     fleetblocks.distributed(composed)
     if context.observed is not None:
         unheeded.warn(composed)
     return model.Policy(
         name=root.name,
         extends=root.extends,
-        actions=actions,
+        actions=made,
         disabled=tuple(
             (name, placed.node.because.value)  # type: ignore[attr-defined]
             for name, placed in composed.disabled.items()
         ),
         disclosures=tuple(blocks.disclosure(placed) for placed in composed.disclosures.values()),
-        plan=session_plan(composed, actions),
+        plan=session_plan(composed, made),
         trust=blocks.trust(composed),
         reputation=blocks.reputation(composed),
         signatures=tuple(blocks.signatures(placed) for placed in composed.listed(syntax.Signatures)),
@@ -106,14 +107,13 @@ def _policy(composed: Composed, context: Context) -> model.Policy:
     )
 
 
-def _actions(composed: Composed, context: Context) -> tuple[model.Action, ...]:
+def _actions(composed: Composed, context: Context, aside: Aside) -> tuple[model.Action, ...]:
     if len(composed.actions) > MOST_ACTIONS:
         placed = list(composed.actions.values())[MOST_ACTIONS][0]
         message = f"a policy may have {MOST_ACTIONS:,} actions; this one has {len(composed.actions):,}"
         placed.scope.report("P0309", placed.node, message)
         return ()
-    made = (action(placed, composed.units[placed[0].rank].name) for placed in composed.actions.values())
-    out = tuple(one for one in made if one is not None)
+    out = tuple(one for one in actions(composed, context, aside) if one is not None)
     for placed in composed.disabled.values():  # what is disabled is checked all the same
         assert isinstance(placed.node, syntax.Disable)
         _check_disabled(composed, placed.node.action.value)

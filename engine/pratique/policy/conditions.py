@@ -153,6 +153,8 @@ def _comparison(fields: Fields, node: syntax.Comparison) -> model.Condition:
     if type(node.value) is syntax.Name:  # a let, perhaps used a thousand times
         key = (name, field, operator, node.value.value)
         made = context.compared.get(key)
+        if made is not None:
+            scope.put_in(node.value)
     if made is None:
         before = len(context.diagnostics)
         empty(scope, node)

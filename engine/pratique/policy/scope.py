@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from typing import Literal
+from typing import Final, Literal
 
 from pratique.events import Vocabulary
 from pratique.policy import model, modes, syntax
@@ -18,6 +18,9 @@ from pratique.policy.nearest import did_you_mean, listed
 from pratique.policy.parser import Parsed, Places
 
 Leaf = syntax.Name | syntax.Text | syntax.Pattern | syntax.Quantity
+
+#: Characters of a text that count as one value.
+_ONE_VALUE: Final = 100
 
 
 class Source:
@@ -64,6 +67,7 @@ class Context:
         self.expanded = 0
         self._resolved: dict[str, tuple[Leaf, ...]] = {}
         self._resolving: list[str] = []
+        self._sizes: dict[str, int] = {}
 
     def resolve_let(self, name: str) -> tuple[Leaf, ...]:
         """The values of a let, lets within it put in. A faulty one is reported once and holds nothing."""
@@ -90,6 +94,17 @@ class Context:
                 break
         self._resolving.pop()
         return self._resolved.setdefault(name, tuple(values))
+
+    def size_of_let(self, name: str) -> int:
+        """How many values a let counts as: long texts are several."""
+        size = self._sizes.get(name)
+        if size is None:
+            texts = (syntax.Text, syntax.Pattern)
+            size = sum(
+                1 + len(leaf.value) // _ONE_VALUE if isinstance(leaf, texts) else 1 for leaf in self.resolve_let(name)
+            )
+            self._sizes[name] = size
+        return size
 
 
 class Scope:
@@ -137,17 +152,25 @@ class Scope:
             return (leaf,)
         if leaf.value in self.context.lets:
             values = self.context.resolve_let(leaf.value)
-            self.context.expanded += len(values)
-            if self.context.expanded > LARGEST_POLICY:
-                if self.context.expanded - len(values) <= LARGEST_POLICY:
-                    self.report("P0308", leaf, f"all lets put in, this policy has more than {LARGEST_POLICY:,} values")
-                return ()
-            return values
+            return values if self.put_in(leaf) else ()
         self.report(
             "P0104", leaf, f'no let "{leaf.value}"', help=did_you_mean(leaf.value, self.context.lets)
             or "texts and paths are written in quotes"
         )  # fmt: skip
         return ()
+
+    def put_in(self, let: syntax.Name) -> bool:
+        """Count the values of a let where it is used; False, reported once, when the policy has too many of them.
+
+        They count as often as they are written out when the checked policy is kept, though here they are one object.
+        """
+        context = self.context
+        before = context.expanded
+        context.expanded += context.size_of_let(let.value)
+        if before <= LARGEST_POLICY < context.expanded:
+            message = f"all lets put in, this policy has more than {LARGEST_POLICY:,} values"
+            self.report("P0308", let, message, note=f"a text counts once for each {_ONE_VALUE} characters begun")
+        return context.expanded <= LARGEST_POLICY
 
     def values(self, given: syntax.Value | Iterable[syntax.Value]) -> list[Leaf]:
         """All values, lists opened and lets put in."""
