@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import pwd
@@ -16,6 +17,8 @@ from typing import Any, NamedTuple
 import pytest
 import reachable
 
+_CLONE_NEWNS, _MS_REC, _MS_PRIVATE = 0x20000, 0x4000, 1 << 18  # linux/sched.h, linux/mount.h
+
 pytest_plugins = ["installers", "signing"]  # found by `pythonpath` in pyproject.toml
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -29,6 +32,18 @@ def pytest_configure() -> None:
     """
     signal.signal(signal.SIGINT, signal.default_int_handler)
     os.environ["TERM"] = "xterm-256color"
+    for name in ("COLUMNS", "LINES"):  # pytest-xdist sets them; terminals that tests make have sizes of their own
+        os.environ.pop(name, None)
+    if "PYTEST_XDIST_WORKER" in os.environ and os.geteuid() == 0:
+        _mounts_of_our_own()
+
+
+def _mounts_of_our_own() -> None:
+    """What one process mounts for its tests is not there for the tests of the others."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    private = _MS_REC | _MS_PRIVATE
+    if libc.unshare(_CLONE_NEWNS) != 0 or libc.mount(b"none", b"/", None, private, None) != 0:
+        raise OSError(ctypes.get_errno(), "no mount name space of our own, which tests beside one another need")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

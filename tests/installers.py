@@ -96,7 +96,8 @@ def debian(package: str) -> Path:
 
 def debian_closure(package: str) -> list[Path]:
     """The .deb files that installing the package would take on this machine, itself among them."""
-    lines = _run("apt-get", "install", "--simulate", "--yes", package).splitlines()
+    # Without apt's note of what it planned: sessions that run meanwhile would find the host changed.
+    lines = _run("apt-get", "-o", "Dir::Log::Planner=/dev/null", "install", "--simulate", "--yes", package).splitlines()
     return debian_files(sorted(line.split()[1] for line in lines if line.startswith("Inst ")) or [package])
 
 

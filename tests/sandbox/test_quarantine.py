@@ -434,7 +434,8 @@ def test_every_process_is_counted_however_short(quarantine):
 
 @pytest.mark.root
 @pytest.mark.parametrize(("act", "conflict"), [("echo changed > kept", True), ("cat kept", False)])
-def test_a_file_system_that_goes_away_meanwhile_is_a_change_of_the_host(quarantine, tmp_path, act, conflict):
+@pytest.mark.parametrize("stays", [False, True], ids=["and its place", "from its place"])
+def test_a_file_system_that_goes_away_meanwhile_is_a_change_of_the_host(quarantine, tmp_path, act, conflict, stays):
     place = tmp_path / "other"
     place.mkdir()
     subprocess.run(["mount", "-t", "tmpfs", "none", place], check=True)
@@ -442,7 +443,8 @@ def test_a_file_system_that_goes_away_meanwhile_is_a_change_of_the_host(quaranti
     def take_away(output: bytes, _: int) -> None:
         if b"ready" in output:
             subprocess.run(["umount", place], check=True)
-            place.rmdir()
+            if not stays:
+                place.rmdir()
 
     try:
         (place / "kept").write_text("mine")

@@ -10,7 +10,7 @@ import contextlib
 import errno
 import os
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -38,17 +38,32 @@ _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 def read_effects(
-    layers: Iterable[Layer], upper: Path, hidden: Iterable[Hidden] = (), *, mapped: bool = False
-) -> tuple[Effect, ...]:
+    layers: Iterable[Layer], upper: Path, hidden: Iterable[Hidden] = (), *, mapped: bool = False,
+    tops: Mapping[str, tuple[int, int]] = {},
+) -> tuple[Effect, ...]:  # fmt: skip
     """Every change in the upper layers, sorted by path and numbered from 1. Raises `OSError`, `ConflictError`.
 
+    `tops` are the device and inode of the layers' topmost directories when the session began, as far as they are known.
     A deleted file has no hash in `before`. `details["link"]` names the path a file is another hard link of, which may
     be one of the host's that was not changed.
     """
     walk = _Walk(hidden, mapped)
     for layer in layers:
-        walk.layer(upper / str(layer.number), layer.at)
+        walk.layer(upper / str(layer.number), layer.at, tops.get(layer.at))
     return _numbered(walk.found, walk.unchanged)
+
+
+def tops(layers: Iterable[Layer]) -> dict[str, tuple[int, int]]:
+    """The device and inode of the host's directory that each layer is upon; without those that cannot be seen."""
+    found = {}
+    for layer in layers:
+        with contextlib.suppress(OSError):
+            found[layer.at] = _place(os.lstat(layer.at))
+    return found
+
+
+def _place(status: os.stat_result) -> tuple[int, int]:
+    return status.st_dev, status.st_ino
 
 
 class _Found(msgspec.Struct, frozen=True):
@@ -82,21 +97,24 @@ class _Walk:
         self._unseen: set[str] = set()  # directories whose content on the host is not known, and new ones in them
         self._unlisted: set[str] = set()  # directories on the host where this user can find a name, but not list them
 
-    def layer(self, upper: Path, at: str) -> None:
-        """One upper layer: the changes below the host's `at`."""
+    def layer(self, upper: Path, at: str, top: tuple[int, int] | None = None) -> None:
+        """One upper layer: the changes below the host's `at`, whose device and inode were `top`."""
         if self._mapped and not any(upper.iterdir()):
             return  # the host's directory may be one this user cannot even open
         written = os.open(upper, _DIRECTORY)
-        try:
+        real, same = None, False
+        with contextlib.suppress(FileNotFoundError):
             real = self._look_into(at, None, at.rstrip("/"))
-        except FileNotFoundError:
+            same = real is None or top is None or _place(os.fstat(real)) == top
+        if not same:  # a file system that went away, what it was mounted upon is seen again
             os.close(written)
+            _close(real)
             if not any(upper.iterdir()):
-                return  # a file system that went away, and with it nothing of the session
+                return
             raise ConflictError(
                 f"{at} went away while the session ran, and the program had written there; nothing was committed",
                 hint="mount it again, and run the installer again",
-            ) from None
+            )
         try:
             if not self._mapped and real is not None:
                 found, before = os.fstat(written), os.fstat(real)

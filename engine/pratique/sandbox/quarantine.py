@@ -29,7 +29,7 @@ from pratique.sandbox.calls.supervisor import descriptors as supervisor_descript
 from pratique.sandbox.commit import commit
 from pratique.sandbox.companions import Company
 from pratique.sandbox.conduct import Conductor, OnOutput, OnStart, OnTick
-from pratique.sandbox.effects import read_effects
+from pratique.sandbox.effects import read_effects, tops
 from pratique.sandbox.environment import without_ways_out
 from pratique.sandbox.hidden import Hidden
 from pratique.sandbox.inside.job import Job
@@ -70,6 +70,7 @@ class Quarantine:
         self._over = threading.Event()
         self.unread = 0  # calls that could not be read
         self._kept: _Kept | None = None
+        self._tops: dict[str, tuple[int, int]] = {}  # not kept: another start of the machine may number devices anew
         self._conductor: Conductor | None = None
         self._keep = False
         self._effects: tuple[Effect, ...] | None = None
@@ -280,6 +281,7 @@ class Quarantine:
         written = json.dumps(msgspec.to_builtins(kept, enc_hook=str))
         (place / "quarantine.json").write_text(written, "ascii")
         self._kept = kept
+        self._tops = tops(found)
         self._effects = self._paths = None
         return kept
 
@@ -289,7 +291,8 @@ class Quarantine:
         """Every lasting change to files, sorted by path, numbered from 1. Read once. Raises `OSError`."""
         if self._effects is None:
             kept = self._session()
-            found = read_effects(kept.layers, self.spec.place / "upper", kept.hidden, mapped=kept.mapped)
+            upper = self.spec.place / "upper"
+            found = read_effects(kept.layers, upper, kept.hidden, mapped=kept.mapped, tops=self._tops)
             self._effects = tuple(_without_stand_in(effect, kept.pretended) for effect in found)
         return self._effects
 
