@@ -22,6 +22,7 @@ _CLONE_NEWNS, _MS_REC, _MS_PRIVATE = 0x20000, 0x4000, 1 << 18  # linux/sched.h, 
 pytest_plugins = ["installers", "signing"]  # found by `pythonpath` in pyproject.toml
 
 ROOT = Path(__file__).resolve().parents[1]
+_USERS: list[str] = []  # that were made here for the workers of pytest-xdist
 
 
 def pytest_configure() -> None:
@@ -46,11 +47,37 @@ def _mounts_of_our_own() -> None:
         raise OSError(ctypes.get_errno(), "no mount name space of our own, which tests beside one another need")
 
 
+@pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Whatever compares the whole disk needs it to itself."""
+    """Whatever compares the whole disk needs it to itself; what changes the machine is done by one worker."""
     for item in items:
         if "host_watch" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.alone)
+        if item.get_closest_marker("machine"):
+            item.add_marker(pytest.mark.xdist_group("machine"))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Each worker's ordinary user is there before any test, and until all are over: they are settings of the machine."""
+    if os.geteuid() == 0:
+        name = f"pratique-test-{os.getpid()}-{node.gateway.id}"
+        _USERS.append(name)
+        _make_user(name)
+        node.workerinput["ordinary_user"] = name
+
+
+def pytest_sessionfinish() -> None:
+    while _USERS:
+        _remove_user(_USERS.pop())
+
+
+def _make_user(name: str) -> None:
+    subprocess.run(["useradd", "--create-home", "--shell", "/bin/sh", name], check=True, capture_output=True)
+
+
+def _remove_user(name: str) -> None:
+    subprocess.run(["userdel", "--remove", name], check=False, capture_output=True)
 
 
 class Ran(NamedTuple):
@@ -198,15 +225,18 @@ def python_for_all() -> str:
 
 
 @pytest.fixture(scope="session")
-def ordinary_user() -> Iterator[OrdinaryUser]:
+def ordinary_user(request: pytest.FixtureRequest) -> Iterator[OrdinaryUser]:
     """A real user account, made for the tests (which run as root) and removed after them."""
-    name = f"pratique-test-{os.getpid()}"
-    subprocess.run(["useradd", "--create-home", "--shell", "/bin/sh", name], check=True, capture_output=True)
+    ready = getattr(request.config, "workerinput", {}).get("ordinary_user", "")
+    name = ready or f"pratique-test-{os.getpid()}"
+    if not ready:
+        _make_user(name)
     try:
         entry = pwd.getpwnam(name)
         yield OrdinaryUser(name, entry.pw_uid, entry.pw_gid, Path(entry.pw_dir))
     finally:
-        subprocess.run(["userdel", "--remove", name], check=False, capture_output=True)
+        if not ready:
+            _remove_user(name)
 
 
 @pytest.fixture

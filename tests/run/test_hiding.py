@@ -9,7 +9,7 @@ import pytest
 
 from pratique.run.hiding import everywhere
 
-pytestmark = pytest.mark.root
+pytestmark = [pytest.mark.root, pytest.mark.machine]
 
 
 @pytest.fixture

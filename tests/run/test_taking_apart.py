@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.root
+pytestmark = [pytest.mark.root, pytest.mark.machine]
 
 #: Accounts and packages the tests make; the last word of each is what the policy refuses.
 GOOD, EVIL = "pratique-good", "pratique-evil"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.root
+pytestmark = [pytest.mark.root, pytest.mark.machine]
 NAME = "pratique-sample-upgrade"
 SETTINGS, PROGRAM = Path(f"/etc/{NAME}.conf"), Path(f"/opt/{NAME}/version")
 

@@ -16,6 +16,8 @@ import pytest
 
 from pratique.sandbox.quarantine import Quarantine
 
+pytestmark = pytest.mark.machine  # what it compares with
+
 SETTINGS = [
     Path("/proc/sys", name)
     for name in ("kernel/pid_max", "kernel/randomize_va_space", "vm/swappiness", "kernel/printk")
