@@ -15,7 +15,7 @@ demo: setup ## judge and install real installers in quarantine
 	@examples/demo
 
 test: setup check ## what must pass: lint, types, layers, all tests
-	$(PYTHON) -m pytest -q -m "not proof and not alone" --numprocesses 2 --dist loadgroup
+	$(PYTHON) -m pytest -q -m "not proof and not alone" --numprocesses 2 --dist worksteal
 	$(PYTHON) -m pytest -q -m "alone and not proof"
 
 check: lint types layers

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import fcntl
 import json
 import os
 import pwd
@@ -47,19 +48,16 @@ def _mounts_of_our_own() -> None:
         raise OSError(ctypes.get_errno(), "no mount name space of our own, which tests beside one another need")
 
 
-@pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Whatever compares the whole disk needs it to itself; what changes the machine is done by one worker."""
+    """Whatever compares the whole disk needs it to itself."""
     for item in items:
         if "host_watch" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.alone)
-        if item.get_closest_marker("machine"):
-            item.add_marker(pytest.mark.xdist_group("machine"))
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Any) -> None:
-    """Each worker's ordinary user is there before any test, and until all are over: they are settings of the machine."""
+    """Each worker's ordinary user is there before any test and until all are over, as a setting of the machine is."""
     if os.geteuid() == 0:
         name = f"pratique-test-{os.getpid()}-{node.gateway.id}"
         _USERS.append(name)
@@ -93,6 +91,19 @@ class Ran(NamedTuple):
 
 
 Pratique = Callable[..., Ran]
+
+
+@pytest.fixture(autouse=True)
+def one_at_a_time(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Of the tests that change the machine, or compare it, one runs at a time, whoever runs them."""
+    if request.node.get_closest_marker("machine") is None or os.geteuid() != 0:
+        yield
+        return
+    lock = ROOT / ".cache" / "machine.lock"
+    lock.parent.mkdir(exist_ok=True)
+    with lock.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 @pytest.fixture

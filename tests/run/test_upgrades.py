@@ -54,7 +54,8 @@ def test_an_upgrade_brings_the_new_settings_where_the_old_were_untouched(pratiqu
 
 
 def test_settings_the_administrator_changed_stay_when_nobody_can_be_asked(pratique, package):
-    assert pratique("run", package(1)).code == 0
+    first = pratique("run", package(1))
+    assert first.code == 0, first.err
     SETTINGS.write_text("setting=mine\n")
     ran = pratique("run", package(2))
     assert ran.code == 0, ran.err
@@ -62,11 +63,13 @@ def test_settings_the_administrator_changed_stay_when_nobody_can_be_asked(pratiq
 
 
 def test_a_package_an_installer_removes_is_told_and_gone_once_admitted(pratique, package, tmp_path):
-    assert pratique("run", package(1)).code == 0
+    first = pratique("run", package(1))
+    assert first.code == 0, first.err
     script = tmp_path / "remove.sh"
     script.write_text(f"#!/bin/sh\napt-get purge --yes {NAME}\n")
     for flag, left in (("--refuse", True), ("--install", False)):
         ran = pratique("run", flag, "--json", script)
+        assert ran.json["installer_exit_status"] == 0, ran.err
         assert ("package", "delete", NAME) in {
             (e["type"], e["op"], e["details"].get("package")) for e in ran.json["effects"]
         }
