@@ -235,6 +235,18 @@ def test_what_is_no_policy_file_is_told(state: Path, tmp_path: Path, content: by
     assert code in [one.code for one in policies.check([tmp_path], VOCABULARY).diagnostics]
 
 
+@pytest.mark.parametrize("content", [b"policy ours { }\n# \xe9\n", b"policy ours { }\n" + b"#" * (1 << 20)])
+def test_a_namesake_that_is_no_policy_file_is_passed_over(state: Path, tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "ours.policy").write_text(GOOD)
+    (tmp_path / "copy.policy").write_bytes(content)
+    outcome = policies.check([tmp_path / "ours.policy"], VOCABULARY)
+    assert outcome.good
+    assert [(one.severity, Path(one.where.file).name) for one in outcome.diagnostics] == [("warning", "copy.policy")]
+    assert not policies.check([tmp_path], VOCABULARY).good, "it was named"
+    (tmp_path / "copy.policy").write_bytes(content.replace(b"policy ours { }", b"part of ours"))
+    assert not policies.check([tmp_path / "ours.policy"], VOCABULARY).good, "a part lacks"
+
+
 def test_files_that_a_policy_names_are_found_beside_it(state: Path, tmp_path: Path) -> None:
     (tmp_path / "x.policy").write_text(
         'policy ours { }\nsignatures yara "yara/*.yar" { weight 5 }\ntrust { block sha256 from "block.txt" }\n'

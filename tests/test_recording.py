@@ -44,7 +44,7 @@ WHOLE = Recording(
     observers=(ObserverRun(name="effects", events=1),),
     coverage=Coverage(executed=1, not_instrumented=("/bin/sh",)), open=("network: host",),
     decided=Decided(choice="without", source="person"), notes=("a note",), anyway=True, stopping=True,
-    unaltered=("/b",),
+    unaltered=("/b",), reads=("~/.ssh/**",),
 )  # fmt: skip
 
 

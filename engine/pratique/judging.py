@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from pratique.policy.compile import CompiledPolicy, compile_policy
 from pratique.policy.evaluate import Circumstances
@@ -34,6 +34,23 @@ def judge(policy: Policy | CompiledPolicy, recording: Recording) -> Verdict:
         changed=around.changed,
         unaltered=around.unaltered,
     )
+
+
+def unwatched(policy: Policy, recording: Recording) -> tuple[str, ...]:
+    """Globs of files that the policy wants to hear read, and whose reading was not watched when this was recorded.
+
+    Every change and start is recorded whatever the policy; of reading only what the policy of that session names.
+    """
+    if recording.reads is None:
+        return ()
+    return tuple(one for one in policy.plan.read_globs if one not in recording.reads)
+
+
+def not_heard(globs: Sequence[str], recordings: int = 0) -> str:
+    """What to say of them. `recordings`: of so many; 0: of the one there is."""
+    paths = ", ".join(globs[:3]) + (f" and {len(globs) - 3} more" if len(globs) > 3 else "")
+    of = f"{recordings} recording{'s' if recordings > 1 else ''}" if recordings else "this recording"
+    return f"when {of} was made, nobody watched for reading of {paths}: what only that would show is not judged"
 
 
 def components(recording: Recording) -> tuple[str, ...]:

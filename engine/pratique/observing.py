@@ -14,6 +14,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Any, Final, Literal, TypeAlias
 
+from pratique import warden
 from pratique.eventlog import LARGEST_LOG, EventLog
 from pratique.events import COMMON_FIELDS, Event, EventKind, Field
 from pratique.hookspecs import Session
@@ -46,6 +47,7 @@ class Observers:
         self, host: Host, session_for: SessionFor, place: Path | None = None, *, largest: int = LARGEST_LOG
     ) -> None:
         self._host = host
+        self._pulse: warden.Pulse | None = None
         order = itertools.count(1)
         self._observers = [
             _Observer(EventLog(place, largest=largest), order, implementation, _kinds(host, implementation.plugin),
@@ -60,6 +62,7 @@ class Observers:
 
     def start(self) -> None:
         """Start every observer; returns at once."""
+        self._pulse = warden.Pulse(f"observe of one of the plugins {', '.join(one.name for one in self._observers)}")
         for observer in self._observers:
             observer.thread.start()
 
@@ -79,6 +82,8 @@ class Observers:
         grace = monotonic() + 0.2  # one that is between two events closes its generator by itself
         for observer in started:
             observer.thread.join(max(0.0, grace - monotonic()))
+        if self._pulse is not None:
+            self._pulse.stop()
         for observer in self._observers:
             observer.close()
         runs = tuple(observer.run(self._host, allowed) for observer in self._observers)

@@ -49,6 +49,8 @@ def identify(path: Path) -> Facts | None:
             return Facts(kind="deb", certainty=0.8, facts={"damaged": str(error)})
         if not found or found[0].name != "debian-binary":
             return None
+        if not any(member.name.startswith("data.tar") for member in found):
+            return Facts(kind="deb", certainty=0.9, facts={"damaged": "it ends before its files"})
         try:
             facts = describe(file, found, path)
         except (ValueError, OSError, EOFError, zlib.error, lzma.LZMAError, tarfile.TarError) as error:

@@ -110,6 +110,26 @@ def test_what_could_not_be_judged_is_not_counted_as_judged_differently(pratique,
     assert (ran.code, ran.out.splitlines()[-1]) == (2, "3 recordings: nothing is judged differently, 1 not judged")
 
 
+def test_reading_that_nobody_watched_for_is_no_proof_of_nothing(pratique, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    for name, reads in (("watched", ("~/.ssh/**", "/etc/shadow")), ("not", ("~/.ssh/**",)), ("old", None)):
+        session = Recording(
+            id="1", subject=Subject(path="/tmp/setup"), home="/root", components=(Component(name="setup"),), reads=reads
+        )
+        recording.write(session, tmp_path / f"{name}.rec")
+    file = tmp_path / "stricter.policy"
+    file.write_text(
+        'policy stricter { version "1" }\n'
+        'action shadow { on file.read where path in ["/etc/shadow", "~/.ssh/**"]; weight 100; remedy none }\n'
+    )
+    said = "nobody watched for reading of /etc/shadow: what only that would show is not judged"
+    for name, told in (("watched", False), ("not", True), ("old", False)):
+        one = tmp_path / f"{name}.rec"
+        assert (said in pratique("policy", "diff", file, file, "--on", one).out) is told
+        assert (said in " ".join(pratique("replay", "--policy", file, one).out.split())) is told
+        document = pratique("policy", "diff", file, file, "--on", one, "--json").json
+        assert document["unwatched"] == ({str(one): ["/etc/shadow"]} if told else {})
+
+
 def test_two_versions_of_one_policy_lie_side_by_side(pratique, kept: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     old, new = tmp_path / "old.policy", tmp_path / "new.policy"
     for path, weight in ((old, 100), (new, 30)):

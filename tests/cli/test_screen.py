@@ -182,7 +182,9 @@ def test_before_the_question_it_is_said_what_would_go_and_what_would_miss_it():
         depending=("/usr/bin/start speaks of /opt/bar/toolbar",),
     )  # fmt: skip
     text = printed(brought(without=without))
-    assert "brought along by player, left out" in text
+    assert "brought along by player, can be left out" in text
+    assert "left out with toolbar" not in text
+    assert "you were not told" in text
     assert "lib cannot be left out by itself: its file holds more" in text
     assert "but /usr/bin/start speaks of /opt/bar/toolbar, which would be left out" in text
 

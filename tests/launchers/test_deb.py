@@ -109,6 +109,14 @@ def test_a_package_that_was_cut_off_is_still_a_package_but_is_not_run(installer:
     assert (launch.cannot, launch.hint) == ("", "download it again")
 
 
+def test_a_package_that_was_cut_off_between_two_members_is_damaged(installer: Installer) -> None:
+    path = installer("hello")
+    with path.open("r+b") as file:
+        control = list(ar.members(file, path.stat().st_size))[1]
+        file.truncate(control.offset + control.size)
+    assert "it ends before its files" in started(subject_of(path), Request()).damaged
+
+
 def test_a_control_archive_that_is_no_archive_is_damaged(tmp_path: Path) -> None:
     package = built(tmp_path, "gzip")
     with package.open("r+b") as file:

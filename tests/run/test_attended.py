@@ -274,6 +274,7 @@ def test_each_key_does_what_it_says(scene, attend, key, code, lines):
 def test_components_are_chosen_and_the_screen_says_what_is_left(scene, attend):
     helper = "printf '#!/bin/sh\\necho evil >> ~/.bashrc\\n' > helper; chmod +x helper"
     child = attend("run", scene.script("cd; touch new", helper, "./helper"))
+    child.expect_exact("you were not told")
     child.expect_exact("[c] choose components")
     child.expect_exact("> ")
     child.send("c")

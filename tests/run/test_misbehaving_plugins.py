@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import time
 from collections.abc import Callable
@@ -11,6 +12,8 @@ from typing import Any
 import pexpect
 import pytest
 from plugin_folders import install
+
+from pratique.warden import GRACE
 
 pytestmark = pytest.mark.root
 
@@ -246,10 +249,38 @@ def test_one_that_ends_our_process_commits_nothing(scene, plugin):
     """A plugin runs in our process, and may end it: nobody can prevent that. What must hold is the host."""
     source = (
         "import os, time\nfrom pratique import hookimpl\n\n"
-        "@hookimpl\ndef observe(session):\n    time.sleep(0.5)\n    os._exit(77)\n    yield\n"
+        "@hookimpl\ndef observe(session):\n    time.sleep(0.5)\n    os.kill(os.getpid(), 9)\n    yield\n"
     )
     ran = scene.run("--install", scene.script("touch ~/new; sleep 30"), env=plugin(source))
-    assert ran.code == 77
+    assert ran.code == -9
+    assert not (scene.home / "new").exists()
+    assert scene.run("--refuse", scene.script("true", name="next.sh")).code == 11
+    assert scene.left() == []
+
+
+@pytest.mark.parametrize("hook", ["identify", "observe"])
+def test_one_that_calls_exit_fails_and_does_not_say_that_it_was_installed(scene, plugin, hook):
+    source = f"import os\nfrom pratique import hookimpl\n\n@hookimpl\ndef {hook}({HOOKS[hook]}):\n    os._exit(0)\n"
+    ran = scene.run("--refuse", "--json", scene.script("touch ~/new"), env=plugin(source))
+    assert ran.code == 11
+    assert "os._exit(0) would end pratique" in told(ran.json)[hook]
+    assert scene.left() == []
+
+
+#: Holds the interpreter's lock for years.
+HOLDS = "import re\nfrom pratique import hookimpl\n\n@hookimpl\ndef {}({}):\n    {}re.match('(a+)+$', 'a' * 60 + 'b')\n"
+
+
+@pytest.mark.alone
+@pytest.mark.parametrize(
+    ("hook", "more", "budget"), [("reputation", "", 0), ("observe", "yield; ", 0), ("identify", "", 10)]
+)
+def test_one_that_lets_nothing_else_run_is_named_and_ends_the_session(scene, plugin, hook, more, budget):
+    began = time.monotonic()
+    ran = scene.run("--install", scene.script("touch ~/new"), env=plugin(HOLDS.format(hook, HOOKS[hook], more)))
+    assert ran.code == -9
+    assert re.search(rf"pratique: {hook} of .*bad.* does not come back, and lets nothing else run", ran.err)
+    assert budget + GRACE <= time.monotonic() - began < budget + GRACE + 8
     assert not (scene.home / "new").exists()
     assert scene.run("--refuse", scene.script("true", name="next.sh")).code == 11
     assert scene.left() == []

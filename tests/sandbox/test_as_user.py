@@ -143,6 +143,26 @@ with Quarantine(spec) as quarantine:
 
 
 @pytest.mark.root
+def test_a_home_with_a_file_system_mounted_in_it_is_told_to_be_shut(ordinary_user, python_for_all):
+    mounted = ordinary_user.home / "deep" / "vault"
+    mounted.mkdir(parents=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", f"uid={ordinary_user.uid}", "none", mounted], check=True)
+    try:
+        script = ordinary_user.home / "sets.sh"
+        script.write_text("#!/bin/sh\necho x >> ~/.profile\n")
+        script.chmod(0o755)
+        ran = ordinary_user.pratique("run", "--refuse", "--json", script)
+        assert (
+            f"what lies directly in {ordinary_user.home} was read-only, for {mounted} is mounted there"
+            in (ran.json["notes"])
+        )
+        assert "Read-only file system" in ran.err
+    finally:
+        subprocess.run(["umount", mounted], check=True)
+        shutil.rmtree(mounted.parent)
+
+
+@pytest.mark.root
 def test_a_home_below_directories_of_others_can_be_written(ordinary_user, python_for_all):
     """Such as /home/staff/ann: copying up /home/staff is not the user's to do."""
     staff = Path(tempfile.mkdtemp(prefix="pratique-staff-", dir="/home"))

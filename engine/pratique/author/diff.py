@@ -44,6 +44,8 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
 
     recordings: int
     differences: tuple[Difference, ...]
+    #: recording -> globs of files one of the policies wants to hear read, and nobody listened then
+    unwatched: dict[str, tuple[str, ...]] = {}
 
     @property
     def share(self) -> float:
@@ -66,12 +68,15 @@ def compare(old: Policy, new: Policy, paths: Iterable[Path]) -> Comparison:
     judges = (_Judge(old), _Judge(new))
     every = list(paths)
     found = []
+    unwatched = {}
     for path in every:
         try:
             kept = recordings.read(path)
         except (recordings.RecordingError, OSError) as error:
             found.append(Difference(recording=str(path), problem=str(error)))
             continue
+        if missed := dict.fromkeys((*judging.unwatched(old, kept), *judging.unwatched(new, kept))):
+            unwatched[str(path)] = tuple(missed)
         before, after = (outcome(judge.verdict(kept)) for judge in judges)
         if before != after:
             found.append(
@@ -83,7 +88,7 @@ def compare(old: Policy, new: Policy, paths: Iterable[Path]) -> Comparison:
                     lost=tuple(one for one in before.actions if one not in after.actions),
                 )
             )
-    return Comparison(recordings=len(every), differences=tuple(found))
+    return Comparison(recordings=len(every), differences=tuple(found), unwatched=unwatched)
 
 
 def outcome(verdict: Verdict) -> Outcome:

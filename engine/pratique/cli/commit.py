@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from pratique import warden
 from pratique.cli import beforehand, chosen
 from pratique.cli.standard_output import for_a_document
 
@@ -34,7 +35,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    with for_a_document(wanted=args.json) as print_document:
+    with for_a_document(wanted=args.json) as print_document, warden.watching():
         return _run(args, print_document)
 
 

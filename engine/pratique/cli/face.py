@@ -58,7 +58,7 @@ class TerminalFace:
         """`lent`: the program has a terminal of its own, passed through to this one; else it gets no say here."""
         self._host = host
         self._quiet = quiet
-        self._live = sys.stderr.isatty()
+        self._live = live_line.possible()
         self._line_shown = False
         self._at_line_start = True
         self._last_output = 0.0
@@ -99,7 +99,8 @@ class TerminalFace:
             return
         files = f", {progress.files} file{'' if progress.files == 1 else 's'}" if progress.files else ""
         seen = f", {events} events" if events else ""
-        text = f"pratique: {progress.elapsed:.0f} s, {progress.processes} processes{files}{seen}"
+        processes = f"{progress.processes} process{'' if progress.processes == 1 else 'es'}"
+        text = f"pratique: {progress.elapsed:.0f} s, {processes}{files}{seen}"
         live_line.draw(text)
         self._line_shown = True
 

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
+
+
+def possible() -> bool:
+    """Whether standard error is a terminal that can take a line back."""
+    return sys.stderr.isatty() and os.environ.get("TERM", "dumb") != "dumb"
 
 
 def draw(text: str) -> None:

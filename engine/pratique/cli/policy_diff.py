@@ -61,6 +61,7 @@ def run(args: argparse.Namespace) -> int:
             "recordings": comparison.recordings,
             "share_turned": comparison.share,
             "differences": comparison.differences,
+            "unwatched": comparison.unwatched,
         }
         sys.stdout.write(msgspec.json.format(msgspec.json.encode(document), indent=2).decode() + "\n")
     else:
@@ -95,7 +96,13 @@ def _lines(comparison: Comparison) -> list[str]:
         said.append("nothing is judged differently")
     if problems:
         said.append(f"{problems} not judged")
-    return [*out, f"{counted}: {', '.join(said)}"]
+    out.append(f"{counted}: {', '.join(said)}")
+    if comparison.unwatched:
+        from pratique.judging import not_heard
+
+        globs = list(dict.fromkeys(glob for globs in comparison.unwatched.values() for glob in globs))
+        out.append(f"note: {not_heard(globs, len(comparison.unwatched))}")
+    return out
 
 
 def _difference(one: Difference) -> list[str]:

@@ -43,6 +43,7 @@ Made from the code by `make docs`; a test compares the two. `pratique COMMAND --
 | 10 | judged undesirable; for `policy diff`: something is judged differently | not installed |
 | 11 | clean but refused, or blocked as known | not installed |
 | 130 | interrupted | nothing was committed |
+| 137 | ended with SIGKILL, by somebody or because a plugin let nothing else run | the next command clears up |
 """
 
 

@@ -36,6 +36,8 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _run(args: argparse.Namespace, print_document: Callable[[bytes], None]) -> int:
+    import msgspec
+
     from pratique import judging
     from pratique.host import Host
     from pratique.policy.compile import compile_policy
@@ -44,6 +46,8 @@ def _run(args: argparse.Namespace, print_document: Callable[[bytes], None]) -> i
     kept = chosen.recording(args.recording)
     host = Host.open()
     policy = chosen.policy(args.policy, host)
+    if missed := judging.unwatched(policy, kept):
+        kept = msgspec.structs.replace(kept, notes=(*kept.notes, judging.not_heard(missed)))
     verdict = judging.judge(compile_policy(policy, home=kept.home), kept)
     conclusion = _conclude(kept, policy, verdict, host)
     if args.json:

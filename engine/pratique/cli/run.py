@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from pratique import warden
 from pratique.cli import beforehand, bounds, chosen, piped
 from pratique.cli.standard_output import for_a_document
 from pratique.errors import NoRoomError, PratiqueError, UsageError
@@ -160,7 +161,7 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError("--keep decides nothing, so it cannot go with a decision", hint="leave one of the two out")
     _check_sockets(args.give)
     _check_outputs(args)
-    with for_a_document(wanted=args.json == "-") as print_document:
+    with for_a_document(wanted=args.json == "-") as print_document, warden.watching():
         return _run(args, print_document)
 
 

@@ -50,13 +50,20 @@ def show(report: Report, console: Console) -> None:
 def lines(report: Report, width: int) -> Iterator[Text]:
     yield from _head(report, width)
     yield from _verdict(report, width)
-    refused = report.decision is not None and report.decision.choice == "refuse"
     main = report.components[0].name if report.components else ""
     for action in report.actions:
         by = f", by {printable(action.component)}" if action.component != main else ""
-        yield from _action(action, width, by, _left_out(report), with_outcome=not refused)
+        yield from _action(action, width, by, _left_out(report), with_outcome=not _nothing_came_of_it(report))
     yield from _components(report)
     yield from _footnotes(report)
+
+
+def _nothing_came_of_it(report: Report) -> bool:
+    """It was refused, or nothing could be installed: what would have become of a finding would be misleading."""
+    decision = report.decision
+    if decision is None:
+        return False
+    return decision.choice == "refuse" or (bool(report.exit_code) and not any(effect.kept for effect in report.effects))
 
 
 def _columns(left: Text, right: str, width: int, style: str = "dim") -> Text:
@@ -124,8 +131,17 @@ def _told(action: ActionPart, left_out: Collection[str]) -> str:
 
 
 def _left_out(report: Report) -> Collection[str]:
-    """The components that would be left out, while that is not decided yet."""
-    return report.without.components if report.without is not None and report.decision is None else ()
+    """The components that somebody who is being asked has chosen to leave out."""
+    without = report.without
+    return without.components if without is not None and without.remaining is not None else ()
+
+
+def _what_goes(part: ComponentPart, report: Report) -> str:
+    """Of a component, before the decision: whether it goes, or could."""
+    if part.name in _left_out(report):
+        return "left out"
+    could = report.without.components if report.without is not None and report.decision is None else ()
+    return "can be left out" if part.name in could else ""
 
 
 def _action(
@@ -172,10 +188,9 @@ def _components(report: Report) -> Iterator[Text]:
         yield Text("")
     shown_ones = _worth_a_line(report)
     width = max(len(part.name) for part in shown_ones)
-    left_out = _left_out(report)
     for part in shown_ones:
         bad = part.verdict == "undesirable"
-        what = ", ".join(filter(None, (_what(part, report), "left out" if part.name in left_out else "")))
+        what = ", ".join(filter(None, (_what(part, report), _what_goes(part, report))))
         yield Text.assemble(
             f" {printable(part.name):<{width}}  {shown(part.total).removesuffix('.0'):>5}  ",
             (f"{part.verdict if bad or not unfinished(report) else 'clean so far':<11}", "red" if bad else "green"),
@@ -236,7 +251,7 @@ def done(report: Report, *, can_be_undone: bool = True) -> Iterator[Text]:
     if decision.source == "remembered":
         yield Text(f"\n{decision.choice}, as was decided before; `pratique decisions` lists what is remembered", "dim")
     kept = [effect for effect in report.effects if effect.kept]
-    if decision.choice == "refuse" or (not kept and report.exit_code):
+    if _nothing_came_of_it(report):
         return
     files = sum(effect.type == "file" for effect in kept)
     yield Text("")

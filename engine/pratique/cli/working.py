@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -19,7 +18,7 @@ _AGAIN: Final = 0.5  # s
 @contextlib.contextmanager
 def working(what: str) -> Iterator[None]:
     """`with working("looking at what it left"):`. Nothing is shown where standard error is no terminal."""
-    if not sys.stderr.isatty():
+    if not live_line.possible():
         yield
         return
     over = threading.Event()

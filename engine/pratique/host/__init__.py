@@ -104,12 +104,14 @@ class Host:
             self._note(plugin.name, "load", plugin.why)
             return False
         assert found.load is not None  # state "on" means that there is something to load
-        outcome = border.within(loading.IMPORT_BUDGET, found.load, {})
+        what = f"loading the plugin {plugin.name}"
+        outcome = border.within(loading.IMPORT_BUDGET, found.load, {}, what)
         if outcome.error:
             return self._refuse(plugin, "load", f"cannot be loaded: {outcome.error}")
         plugin.load_seconds = outcome.seconds
         # Looking at an object runs its code too (properties, __getattr__), so this happens behind the border as well.
-        looked = border.within(loading.IMPORT_BUDGET, self._look_at, {"name": plugin.name, "plugin": outcome.value})
+        given = {"name": plugin.name, "plugin": outcome.value}
+        looked = border.within(loading.IMPORT_BUDGET, self._look_at, given, what)
         wrong = [looked.error] if looked.error else looked.value
         if wrong:
             return self._refuse(plugin, "register", "; ".join(wrong))
@@ -190,7 +192,7 @@ class Host:
         if budget is None:
             outcome = border.here(asked.function, taken, person_may_interrupt=True)
         else:
-            outcome = border.within(budget, asked.function, taken)
+            outcome = border.within(budget, asked.function, taken, f"{hook} of the plugin {asked.plugin}")
         error = outcome.error
         if not error and outcome.value is not None:
             nonsense = answers.fault(hook, outcome.value)

@@ -12,8 +12,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from queue import SimpleQueue
 from time import perf_counter
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, NoReturn
 
+from pratique import warden
 from pratique.errors import PratiqueError
 
 #: Longest error text kept of one fault, in characters.
@@ -74,6 +75,7 @@ def here(function: Callable[..., Any], arguments: Mapping[str, Any], *, person_m
     `KeyboardInterrupt` too, unless `person_may_interrupt`: in the main thread it is not the plugin's but the person's.
     """
     start = perf_counter()
+    _keep_us()
     try:
         value = function(**arguments)
     except KeyboardInterrupt as error:
@@ -82,20 +84,39 @@ def here(function: Callable[..., Any], arguments: Mapping[str, Any], *, person_m
         return Outcome(None, describe(error), False, perf_counter() - start)
     except BaseException as error:  # the containment border: nothing a plugin raises may pass
         return Outcome(None, describe(error), False, perf_counter() - start)
+    finally:
+        _plugins.calling = 0
     return Outcome(value, "", False, perf_counter() - start)
 
 
-def within(budget: float, function: Callable[..., Any], arguments: Mapping[str, Any]) -> Outcome:
-    """Call in another thread and wait at most `budget` seconds for it."""
+_plugins = threading.local()  # in a thread that is within a plugin: `calling` is the process it was called in
+_exit = os._exit
+
+
+def _keep_us() -> None:
+    """A plugin that ends the process it runs in would end us with a status of its own, and 0 says "installed"."""
+    _plugins.calling = os.getpid()
+    os._exit = _stay
+
+
+def _stay(status: int) -> NoReturn:
+    if getattr(_plugins, "calling", 0) == os.getpid():
+        raise RuntimeError(f"os._exit({status}) would end pratique, not only the plugin")
+    _exit(status)
+
+
+def within(budget: float, function: Callable[..., Any], arguments: Mapping[str, Any], what: str) -> Outcome:
+    """Call in another thread and wait at most `budget` seconds for it. `what` names it for whoever watches us."""
     try:
         worker = _idle.pop()
     except IndexError:
         worker = _Worker()
     job = _Job(function, arguments)
-    worker.jobs.put(job)
     start = perf_counter()
     try:
-        finished = job.done.wait(budget)
+        with warden.expected(what, budget):
+            worker.jobs.put(job)
+            finished = job.done.wait(budget)
     except BaseException:  # the person interrupted: that is theirs to do, but the worker is not idle
         worker.jobs.put(None)
         raise

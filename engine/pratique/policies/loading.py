@@ -124,7 +124,11 @@ def _check_all(
                 diagnostics += faults_of_lists(policies[name])
     for path, fault in library.faults.items():
         owner = library.owner(path)
-        if path in origin or (owner and owner in by_policy):
+        # Of several headers of a name, that of the file that was named counts.
+        elsewhere = library.has_header(path) and any(
+            library.has_header(one) and library.owner(one) == owner for one in origin
+        )
+        if path in origin or (owner and owner in by_policy and not elsewhere):
             diagnostics.append(fault)
         elif _is_beside(path, library, by_policy):
             diagnostics.append(msgspec.structs.replace(fault, severity="warning", help="it is passed over"))

@@ -90,6 +90,11 @@ class Library:
         belongs = _BELONGS.search(as_far_as_it_goes(path))
         return belongs[2] if belongs else ""
 
+    def has_header(self, path: Path) -> bool:
+        """Whether this file, as far as it can be read, has the header of its policy."""
+        belongs = _BELONGS.search(as_far_as_it_goes(path))
+        return belongs is not None and belongs[1] == "policy"
+
     def _files_in(self, directory: Path) -> list[Path]:
         found = files_below(directory, deep=directory not in self._flat)
         return [*found, *sorted(path for path in self._named if path.parent == directory and path not in found)]

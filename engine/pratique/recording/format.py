@@ -24,7 +24,7 @@ PARTS: Final[dict[str, type[Any]]] = {
 }  # fmt: skip
 HEADER: Final = (
     "id", "subject", "home", "started", "duration", "exit_status", "coverage", "open", "ended", "stopping", "anyway",
-    "decided", "notes", "unobserved", "lost", "unaltered", "left_out",
+    "decided", "notes", "unobserved", "lost", "unaltered", "reads", "left_out",
 )  # fmt: skip
 
 

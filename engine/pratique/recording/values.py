@@ -143,6 +143,7 @@ class Recording(msgspec.Struct, kw_only=True, frozen=True):
     #: kinds it listened to that only an observer would have told which the program outlived, or calls nobody could read
     lost: tuple[str, ...] = ()
     unaltered: tuple[str, ...] = ()  # paths that were touched, that nobody used, and that are what they were before
+    reads: tuple[str, ...] | None = None  # globs of the files whose reading was watched; None: it does not say
     left_out: tuple[str, ...] = ()  # globs of the files whose contents are not in it; only of one that was read
 
     def event(self, seq: int) -> Event | None:

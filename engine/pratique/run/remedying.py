@@ -24,7 +24,9 @@ class Contained:
         self._host = host
 
     def apply(self, recording: Recording, effects: Sequence[Effect]) -> RemedyOutcome:
-        done = border.within(BUDGET, lambda: self._remedy.apply(recording, effects), {})
+        done = border.within(
+            BUDGET, lambda: self._remedy.apply(recording, effects), {}, f"a remedy of the plugin {self._plugin}"
+        )
         error = done.error or _fault(done.value)
         self._host.note_call(self._plugin, "remedies", done.seconds, error, overran=done.overran)
         if error:

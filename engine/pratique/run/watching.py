@@ -164,6 +164,7 @@ def watch(
         unobserved=unobserved,
         lost=lost,
         unaltered=unaltered,
+        reads=tuple(dict.fromkeys((*policy.plan.hide, *policy.plan.read_globs))),
         anyway=options.anyway,
     )
     return Watched(recording, quarantine)

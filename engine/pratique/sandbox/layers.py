@@ -174,6 +174,17 @@ def plan_as_user(found: Iterable[Mount], hidden: Iterable[str] = (), own: Iterab
     return (*steps, *(Step(kind="cover", at=path) for path in hidden))
 
 
+def shut(steps: Iterable[Step]) -> Iterator[tuple[str, str]]:
+    """Directories this user could write to and the program cannot, each with what is mounted below it."""
+    steps = tuple(steps)
+    overlaid = [step.at for step in steps if step.kind in ("overlay", "show", "cover")]
+    for step in steps:
+        if step.kind == "directory" and step.at not in OWN and os.access(step.at, os.W_OK):
+            mounted = next((at for at in overlaid if at != step.at and below(at, step.at) and os.path.ismount(at)), "")
+            if mounted:
+                yield step.at, mounted
+
+
 def layers(steps: Iterable[Step]) -> tuple[Layer, ...]:
     return tuple(Layer(at=step.at, number=step.number) for step in steps if step.kind == "overlay")
 

@@ -138,6 +138,9 @@ class Quarantine:
         terminal = _person() if spec.attended else None
         if mapped:
             steps = layers.plan_as_user(layers.mounts(), _own_places(spec), (spec.home, spec.directory))
+            told = (f"what lies directly in {path} was read-only, for {at} is mounted there" for path, at in
+                    layers.shut(steps))  # fmt: skip
+            self.notes = (*self.notes, *told)
         else:
             steps = layers.plan_as_root(layers.mounts(), _own_places(spec))
         pretended = tuple(one for one in self._to_pretend(mapped) if layers.in_one_layer(one.path, steps))
