@@ -62,6 +62,13 @@ def tops(layers: Iterable[Layer]) -> dict[str, tuple[int, int]]:
     return found
 
 
+def _is_ours(path: str) -> bool:
+    try:
+        return os.lstat(path).st_uid == os.geteuid()
+    except OSError:
+        return False
+
+
 def _place(status: os.stat_result) -> tuple[int, int]:
     return status.st_dev, status.st_ino
 
@@ -99,7 +106,7 @@ class _Walk:
 
     def layer(self, upper: Path, at: str, top: tuple[int, int] | None = None) -> None:
         """One upper layer: the changes below the host's `at`, whose device and inode were `top`."""
-        if self._mapped and not any(upper.iterdir()):
+        if self._mapped and not any(upper.iterdir()) and not _is_ours(at):
             return  # the host's directory may be one this user cannot even open
         written = os.open(upper, _DIRECTORY)
         real, same = None, False
@@ -116,7 +123,7 @@ class _Walk:
                 hint="mount it again, and run the installer again",
             )
         try:
-            if not self._mapped and real is not None:
+            if real is not None and (not self._mapped or _is_ours(at)):
                 found, before = os.fstat(written), os.fstat(real)
                 self._compare_directories(written, ".", found, real, before, at, hidden=False)
             self._directory(written, real, at.rstrip("/"), hidden=False, opaque=False)
@@ -286,11 +293,11 @@ class _Walk:
         return msgspec.structs.replace(after, uid=before.uid, gid=before.gid) if self._mapped else after
 
     def _may_write(self, directory: str) -> bool:
-        """On the host; what does not exist there yet will be made in a directory that does."""
+        """On the host; what is no directory there yet, but a link, say, will be made one in a directory that is."""
         if directory not in self._writable:
-            exists = os.path.lexists(directory)
+            there = os.path.isdir(directory) and not os.path.islink(directory)  # noqa: PTH112, PTH114
             self._writable[directory] = (
-                os.access(directory, os.W_OK) if exists else self._may_write(directory.rpartition("/")[0] or "/")
+                os.access(directory, os.W_OK) if there else self._may_write(directory.rpartition("/")[0] or "/")
             )
         return self._writable[directory]
 
