@@ -28,6 +28,7 @@ def checkout(request: pytest.FixtureRequest) -> Iterator[Path]:
 
 
 @pytest.mark.root
+@pytest.mark.machine
 @pytest.mark.network
 def test_the_demo_runs_to_its_end_and_leaves_nothing(checkout: Path, tmp_path: Path):
     own = {name: str(tmp_path / name) for name in ("HOME", "PRATIQUE_STATE", "PRATIQUE_CONFIG")}

@@ -101,7 +101,15 @@ def _line(report: Report) -> str:
     found = fate(report)
     word = found.state if found.state in ("kept", "discarded", "undone") else outcome(report)
     gone = "  (cannot be undone any more)" if found.state == "installed" and not found.can_be_undone else ""
-    return f"{report.id}  {when}  {verdict:<18} {word:<11} {printable(report.subject.name)}{gone}"
+    return f"{report.id}  {when}  {verdict:<18} {word:<11} {printable(_typed(report))}{gone}"
+
+
+def _typed(report: Report) -> str:
+    """A command with its arguments as one would type it; of a file, its name."""
+    from pratique.report import typed
+
+    words = report.subject.command
+    return typed(words) if len(words) > 1 and not report.subject.path else report.subject.name
 
 
 #: Decided, and not carried out: what was in the way, by exit code.
