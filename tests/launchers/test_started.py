@@ -38,6 +38,7 @@ def run(state: Path, tmp_path: Path) -> Callable[..., subprocess.CompletedProces
     return start
 
 
+@pytest.mark.machine  # apt writes down what it planned
 def test_apt_takes_a_package_by_its_path_without_a_network(
     run: Callable[..., subprocess.CompletedProcess[str]], installer: Installer
 ) -> None:
@@ -46,6 +47,7 @@ def test_apt_takes_a_package_by_its_path_without_a_network(
     assert "Inst hello" in done.stdout
 
 
+@pytest.mark.machine  # apt writes down what it planned
 def test_apt_says_at_once_which_dependency_is_missing(
     run: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path
 ) -> None:
@@ -63,6 +65,7 @@ def test_apt_says_at_once_which_dependency_is_missing(
     assert time.perf_counter() - began < 5
 
 
+@pytest.mark.machine  # apt writes down what it planned
 def test_apt_takes_the_dependencies_that_are_named_with_a_package(
     run: Callable[..., subprocess.CompletedProcess[str]], with_dependencies: Callable[[str], list[Path]]
 ) -> None:
